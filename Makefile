@@ -1,0 +1,45 @@
+# Every target does the set-up it needs; `make install` is the set-up alone.
+#
+#   make install STACK=onedl|openmmlab PYTHON=python3 VENV=.venv
+#                MMCV_FIND_LINKS=...   (a page with prebuilt mmcv wheels)
+#   make demo    TASKS='...'
+#   make test    ARGS='-k connector'
+#   make test-all | lint
+
+STACK ?= onedl
+PYTHON ?= python3
+VENV ?= .venv
+MMCV_FIND_LINKS ?=
+TASKS ?=
+ARGS ?=
+
+RUN := "$(VENV)/bin/python"
+# Was PYTHON named by the user, or is it only the default?
+CHOSEN := $(if $(filter file,$(origin PYTHON)),,--python-chosen)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-all lint
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
+install:
+	@command -v "$(PYTHON)" >/dev/null || { echo "make install: expected a \
+	Python 3.10 to 3.12, but there is no '$(PYTHON)' on PATH; install one, or \
+	name it: make install PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" tools/dev/install.py --stack "$(STACK)" --venv "$(VENV)" \
+	    --mmcv-find-links "$(MMCV_FIND_LINKS)" $(CHOSEN)
+
+demo: install
+	$(RUN) tools/demo.py $(if $(TASKS),--tasks $(TASKS)) $(ARGS)
+
+test: install
+	$(RUN) -m pytest $(ARGS)
+
+test-all: install
+	$(RUN) -m pytest -m '' $(ARGS)
+
+lint: install
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy

@@ -1,0 +1,19 @@
+"""Models that the registry ``mmmgd`` knows."""
+
+from .backbones import MobileNetV1
+from .connector import AlignConnector, MGDConnector
+from .distill import MGDDistill
+from .losses import WSLD, ChannelWiseDivergence, KLDivergence, MGDLoss
+from .teacher import Teacher
+
+__all__ = [
+    'WSLD',
+    'AlignConnector',
+    'ChannelWiseDivergence',
+    'KLDivergence',
+    'MGDConnector',
+    'MGDDistill',
+    'MGDLoss',
+    'MobileNetV1',
+    'Teacher',
+]

@@ -1,0 +1,140 @@
+"""Connectors: from the student's feature to a teacher-like one."""
+
+import torch
+from torch import Tensor, nn
+
+from mmmgd.functional import MASK_DIMS, random_mask
+from mmmgd.registry import MODELS
+from mmmgd.rng import MaskStream
+
+
+@MODELS.register_module()
+class AlignConnector(nn.Module):
+    """Direct imitation: match the width and nothing else.
+
+    The contrast to MGD in its paper. Without a mask and a generator the
+    student has to copy the teacher's feature.
+
+    Args:
+        student_channels: Channels of the student's map. Inferred inside
+            :class:`MGDDistill` when left out.
+        teacher_channels: Channels of the teacher's map, likewise.
+
+    Shape:
+        (N, C_s, H, W) to (N, C_t, H, W).
+    """
+
+    def __init__(
+        self,
+        student_channels: int | None = None,
+        teacher_channels: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.align = _align(student_channels, teacher_channels)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Return the feature at the teacher's width."""
+        return feature if self.align is None else self.align(feature)
+
+
+@MODELS.register_module()
+class MGDConnector(nn.Module):
+    """Hide a random part of the student's feature, generate the teacher's.
+
+    align (1x1 convolution, where the widths differ) → mask → generation
+    (3x3 convolution, ReLU, 3x3 convolution): eq. (1)-(3) of `Masked Generative
+    Distillation <https://arxiv.org/abs/2205.01529>`_. Submodules carry the
+    names of the published weights, ``align`` and ``generation``; reference
+    yzd-v/MGD@2c9da0b, det/mmdet/distillation/losses/mgd.py.
+
+    Masks come from a stream of the connector's own, seeded when it is built,
+    so that drawing them disturbs neither dropout nor augmentation.
+
+    Args:
+        mask_ratio: λ, the share of positions (or channels) that is hidden, in
+            [0, 1).
+        mask_dim: 'spatial' hides positions (detection, segmentation),
+            'channel' hides channels (classification).
+        student_channels: Channels of the student's map. Inferred inside
+            :class:`MGDDistill` when left out.
+        teacher_channels: Channels of the teacher's map, likewise.
+
+    Shape:
+        (N, C_s, H, W) to (N, C_t, H, W).
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        mask_ratio: float,
+        mask_dim: str = 'spatial',
+        student_channels: int | None = None,
+        teacher_channels: int | None = None,
+    ) -> None:
+        super().__init__()
+        if not 0 <= mask_ratio < 1:
+            raise ValueError(
+                'Expected `mask_ratio` (λ, the share that is hidden) in '
+                f'[0, 1), but got {mask_ratio}.'
+            )
+        if mask_dim not in MASK_DIMS:
+            raise ValueError(
+                f'Expected `mask_dim` to be one of {MASK_DIMS}, but got '
+                f'{mask_dim!r}.'
+            )
+        self.mask_ratio = mask_ratio
+        self.mask_dim = mask_dim
+        self.align = _align(student_channels, teacher_channels)
+        _, width = _check_channels(student_channels, teacher_channels)
+        self.generation = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 3, padding=1),
+        )
+        self.mask_stream = MaskStream(
+            int(torch.randint(2**62, (), device='cpu'))
+        )
+
+    def forward(self, feature: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Generate a teacher-like feature from the visible part.
+
+        Args:
+            feature: Tensor with shape (N, C_s, H, W).
+            mask: Keep mask, 1 is visible, with shape (N, 1, H, W) or
+                (N, C_t, 1, 1). Drawn when left out.
+        """
+        if self.align is not None:
+            feature = self.align(feature)
+        if mask is None:
+            generator = self.mask_stream.next(feature.device)
+            mask = random_mask(
+                feature, self.mask_ratio, self.mask_dim, generator
+            )
+        return self.generation(feature * mask)
+
+    def extra_repr(self) -> str:
+        """Name the paper's numbers when printed."""
+        return f'mask_ratio={self.mask_ratio}, mask_dim={self.mask_dim!r}'
+
+
+def _align(
+    student_channels: int | None, teacher_channels: int | None
+) -> nn.Conv2d | None:
+    """Build the 1x1 convolution, or nothing where the widths agree."""
+    from_, to = _check_channels(student_channels, teacher_channels)
+    return None if from_ == to else nn.Conv2d(from_, to, 1)
+
+
+def _check_channels(
+    student_channels: int | None, teacher_channels: int | None
+) -> tuple[int, int]:
+    if student_channels is None or teacher_channels is None:
+        raise ValueError(
+            'Expected `student_channels` and `teacher_channels`, but got '
+            f'{student_channels} and {teacher_channels}. They are inferred '
+            'only inside mmmgd.MGDDistill; elsewhere (MMRazor, your own code) '
+            'write both.'
+        )
+    return student_channels, teacher_channels

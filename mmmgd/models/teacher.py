@@ -1,0 +1,192 @@
+"""The teacher: built from any config, strictly loaded, frozen."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.logging import print_log
+from mmengine.registry import MODELS, DefaultScope
+from torch import Tensor, nn
+
+from mmmgd.checkpoint import read_state_dict
+from mmmgd.config import find_config, read_config
+from mmmgd.rng import isolated_rng
+
+from .dry_pass import DryPass, dry_pass, forward_tensor
+from .features import FeatureTap
+
+# Counts batches and is read in training only; old files do not have it.
+IGNORED = 'num_batches_tracked'
+
+
+class Teacher:
+    """A frozen model that is run up to its deepest point.
+
+    Not an ``nn.Module``: held by one, it is no part of its parameters,
+    optimizer, DDP buckets, state dict or training mode, by construction. A
+    deep copy of its owner (as EMA makes) shares it.
+
+    Building it measures the features, without weights; :meth:`load` reads
+    those when training begins.
+
+    Args:
+        config: ``'pkg::path'``, a path, a whole config, or the dict of a
+            model.
+        checkpoint: Path or URL. None means the weights that the package
+            publishes for a ``pkg::`` config, False means random weights.
+        points: The points that will be read.
+
+    Raises:
+        FileNotFoundError: If the config does not exist.
+        ModuleNotFoundError: If the config's package is not installed.
+        ValueError: If a point does not exist, or no checkpoint is named for a
+            config that has no published one.
+        RuntimeError: If a point does not run exactly once.
+    """
+
+    def __init__(
+        self,
+        config: str | dict,
+        checkpoint: str | bool | None = None,
+        points: Sequence[str] = (),
+    ) -> None:
+        if checkpoint is True:
+            raise ValueError(
+                "Expected the teacher's `checkpoint` to be a path, a URL, "
+                'None (published weights) or False (random weights), but got '
+                'True.'
+            )
+        if checkpoint is None:
+            checkpoint = _published_weights(config)
+        self.checkpoint = checkpoint
+        self.module = _build(config)
+        self.name = config if isinstance(config, str) else 'of a dict'
+        self.loaded = False
+        self._pass: DryPass = dry_pass(self.module, points, 'teacher')
+        self.shapes = self._pass.shapes
+        self._tap = FeatureTap(self.module, points, 'teacher')
+
+    def load(self) -> None:
+        """Load the weights, strictly for all that runs, and report it.
+
+        Parts that never run may be missing or of another width, such as the
+        head of a teacher with other classes.
+
+        Raises:
+            FileNotFoundError: If the file is missing.
+            ValueError: If it is damaged, or does not fit the part that runs.
+        """
+        needed = [
+            k
+            for k in self.module.state_dict()
+            if self._pass.runs(k) and not k.endswith(IGNORED)
+        ]
+        if self.checkpoint is False:
+            source = 'random weights (checkpoint=False)'
+        else:
+            self._load_strictly(str(self.checkpoint), set(needed))
+            source = repr(self.checkpoint)
+        self.loaded = True
+        print_log(
+            f'Teacher {type(self.module).__name__} ({self.name}): '
+            f'{len(needed)}/{len(needed)} tensors of the part that runs, from '
+            f'{source}.',
+            logger='current',
+        )
+
+    @torch.no_grad()
+    def extract(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return the feature of each point; nothing after the last one runs.
+
+        Args:
+            inputs: Normalised images with shape (N, 3, H, W).
+        """
+        if not self.loaded:
+            raise RuntimeError(
+                'The teacher has no weights yet: call `init_weights()` of '
+                'MGDDistill before the first step, as the Runner does.'
+            )
+        with self._tap.record(stop=True) as features:
+            forward_tensor(self.module, inputs)
+        return features
+
+    def follow(self, fn: Callable[[Tensor], Tensor]) -> None:
+        """Apply what ``.to()`` applies to the owner."""
+        self.module._apply(fn)
+
+    def __deepcopy__(self, memo: dict) -> 'Teacher':
+        """Share the frozen model between copies of the owner."""
+        return self
+
+    def _load_strictly(self, path: str, needed: set[str]) -> None:
+        state: Any = read_state_dict(path)
+        for key in [k for k in state if not self._belongs(k)]:
+            del state[key]
+        try:
+            report = self.module.load_state_dict(state, strict=False)
+        except RuntimeError as error:  # widths differ
+            raise ValueError(self._misfit(path, [str(error)])) from error
+        problems = [
+            f'{word}: {", ".join(keys[:5])}'
+            + (f' and {len(keys) - 5} more' if len(keys) > 5 else '')
+            for word, keys in (
+                ('missing', [k for k in report.missing_keys if k in needed]),
+                ('not in the model', report.unexpected_keys),
+            )
+            if keys
+        ]
+        if problems:
+            raise ValueError(self._misfit(path, problems))
+
+    def _belongs(self, key: str) -> bool:
+        # A name without a dot is a tensor that a trainer left at the top.
+        return '.' in key and self._pass.runs(key)
+
+    def _misfit(self, path: str, problems: Sequence[str]) -> str:
+        return (
+            f'Expected weights of {type(self.module).__name__} ({self.name}) '
+            f'in {path!r}, but the file does not fit the part of the teacher '
+            f'that runs. {"; ".join(problems)}. Name the file that belongs to '
+            "the teacher's config."
+        )
+
+
+def _build(config: str | dict) -> nn.Module:
+    """Build the model of a config on the CPU, frozen."""
+    cfg = read_config(config) if isinstance(config, str) else Config(config)
+    if 'model' not in cfg:
+        cfg = Config(dict(model=cfg.to_dict()))
+    model = cfg.model
+    if cfg.get('data_preprocessor') is not None:
+        model.setdefault('data_preprocessor', cfg.data_preprocessor)
+    scope = cfg.get('default_scope')
+    if scope is None and isinstance(config, str) and '::' in config:
+        scope = config.partition('::')[0]
+    with (
+        DefaultScope.overwrite_default_scope(scope),
+        torch.device('cpu'),
+        isolated_rng(0),
+    ):
+        module = MODELS.build(model)
+    return module.requires_grad_(False).eval()
+
+
+def _published_weights(config: str | dict) -> str:
+    """Return the URL of the weights that a package publishes."""
+    if isinstance(config, Mapping) or '::' not in config:
+        raise ValueError(
+            "Expected the teacher's `checkpoint`, but got None, which is for "
+            "'pkg::path' configs with published weights. Name a path or a "
+            'URL.'
+        )
+    find_config(config)  # our errors, before MMEngine's
+    try:
+        return get_config(config, pretrained=True).model_path
+    except (AssertionError, AttributeError) as error:
+        package = config.partition('::')[0]
+        raise ValueError(
+            f'{package} publishes no weights for {config!r}. Set the '
+            "teacher's `checkpoint` to a path or a URL."
+        ) from error

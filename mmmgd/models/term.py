@@ -1,0 +1,176 @@
+"""One distillation loss: its pairs of points, its connectors, its loss."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A point of the student and the point of the teacher it learns from."""
+
+    student: str
+    teacher: str
+
+
+def parse_pairs(points: Any, name: str) -> list[Pair]:
+    """Read the ``points`` of a distillation loss.
+
+    Args:
+        points: A point that both models have, a dict with one for each side
+            (each a point or a list of points), or a list of these.
+        name: Name of the loss, for messages.
+
+    Raises:
+        ValueError: If the two sides differ in number, or it is none of these.
+    """
+    if isinstance(points, str):
+        return [Pair(points, points)]
+    if isinstance(points, Mapping) and set(points) == {'student', 'teacher'}:
+        sides = [
+            [side] if isinstance(side, str) else list(side)
+            for side in (points['student'], points['teacher'])
+        ]
+        if len(sides[0]) != len(sides[1]):
+            raise ValueError(
+                f'Expected as many points of the student as of the teacher '
+                f'in {name!r}, but got {len(sides[0])} {sides[0]} and '
+                f'{len(sides[1])} {sides[1]}. Each pair is compared.'
+            )
+        return [Pair(s, t) for s, t in zip(*sides, strict=True)]
+    if isinstance(points, Sequence) and points:
+        return [pair for p in points for pair in parse_pairs(p, name)]
+    raise ValueError(
+        f"Expected `points` of {name!r} to be a module path, dict(student='…',"
+        f" teacher='…'), or a list of these, but got {points!r}."
+    )
+
+
+class DistillTerm(nn.Module):
+    """One entry of ``MGDDistill(distill=...)``.
+
+    Args:
+        name: Name of the loss.
+        pairs: What is compared.
+        loss: Config of the loss module.
+        connector: Config of the connector, built once for each pair.
+        student_shapes: Shape of the feature at each point of the student.
+        teacher_shapes: The same of the teacher.
+
+    Raises:
+        ValueError: If shapes do not fit each other or what is written.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pairs: Sequence[Pair],
+        loss: dict,
+        connector: dict | None,
+        student_shapes: Shapes,
+        teacher_shapes: Shapes,
+    ) -> None:
+        super().__init__()
+        self.pairs = list(pairs)
+        one = len(self.pairs) == 1
+        self.log_names = [
+            name if one else f'{name}.{i}' for i in range(len(self.pairs))
+        ]
+        self.connectors = nn.ModuleList()
+        for log_name, pair in zip(self.log_names, self.pairs, strict=True):
+            s, t = student_shapes[pair.student], teacher_shapes[pair.teacher]
+            self._check_grid(log_name, pair, s, t)
+            if connector is not None:
+                built = _build_connector(connector, s[1], t[1], log_name)
+                self.connectors.append(built)
+            elif s[1] != t[1]:
+                raise ValueError(
+                    f'{log_name}: the student has {s[1]} channels at '
+                    f'{pair.student!r}, the teacher {t[1]} at '
+                    f'{pair.teacher!r}, and there is no connector. Features: '
+                    "add connector=dict(type='mmmgd.MGDConnector', ...). "
+                    'Logits: both models need the same classes.'
+                )
+        self.loss = MODELS.build(loss)
+        self.extras = {'gt_labels', 'data_samples'} & set(
+            inspect.signature(self.loss.forward).parameters
+        )
+
+    def forward(
+        self,
+        student: Mapping[str, Tensor],
+        teacher: Mapping[str, Tensor],
+        extras: Mapping[str, Any],
+    ) -> dict[str, Tensor]:
+        """Compute the loss of each pair.
+
+        Args:
+            student: Feature at each point of the student.
+            teacher: Feature at each point of the teacher.
+            extras: ``gt_labels`` and ``data_samples``, where a loss names
+                them.
+        """
+        wanted = {key: extras[key] for key in self.extras}
+        losses = {}
+        for i, (log_name, pair) in enumerate(
+            zip(self.log_names, self.pairs, strict=True)
+        ):
+            s, t = student[pair.student], teacher[pair.teacher]
+            self._check_gradient(log_name, pair, s)
+            self._check_grid(log_name, pair, s.shape, t.shape)
+            if self.connectors:
+                s = self.connectors[i](s)
+            losses[log_name] = self.loss(s, t, **wanted)
+        return losses
+
+    @staticmethod
+    def _check_grid(
+        log_name: str, pair: Pair, s: Sequence[int], t: Sequence[int]
+    ) -> None:
+        if tuple(s[2:]) != tuple(t[2:]):
+            raise ValueError(
+                f'{log_name}: expected maps of the same height and width, but '
+                f"the student's {pair.student!r} is {tuple(s)} and the "
+                f"teacher's {pair.teacher!r} is {tuple(t)}. Choose points "
+                'with the same stride.'
+            )
+
+    @staticmethod
+    def _check_gradient(log_name: str, pair: Pair, s: Tensor) -> None:
+        if torch.is_grad_enabled() and not s.requires_grad:
+            raise RuntimeError(
+                f"{log_name}: the student's feature at {pair.student!r} "
+                'carries no gradient, so nothing would be learned from it. '
+                'The module is frozen, or lies inside activation '
+                'checkpointing: choose another point, or switch that off.'
+            )
+
+
+def _build_connector(
+    cfg: dict, student: int, teacher: int, log_name: str
+) -> nn.Module:
+    """Build a connector at the widths that the dry pass has seen."""
+    cfg = dict(cfg)
+    cls: Any = cfg['type']
+    if isinstance(cls, str):
+        with MODELS.switch_scope_and_registry(None) as registry:
+            cls = registry.get(cls)
+    known = inspect.signature(cls).parameters if cls else {}
+    seen = {'student_channels': student, 'teacher_channels': teacher}
+    for key in seen.keys() & known:
+        if cfg.get(key) is None:
+            cfg[key] = seen[key]
+        if cfg[key] != seen[key]:
+            raise ValueError(
+                f'{log_name}: the config says {key}={cfg[key]}, but the dry '
+                f'pass has seen {seen[key]}. Correct it, or leave it out: it '
+                'is inferred.'
+            )
+    return MODELS.build(cfg)

@@ -1,0 +1,25 @@
+"""Our registries: children of MMEngine's roots in the scope ``mmmgd``.
+
+``type='mmmgd.MGDConnector'`` resolves from a config of any scope without
+``custom_imports``: MMEngine imports ``mmmgd.registry`` by itself when it meets
+the scope, and the modules at ``locations`` when it first looks a name up.
+"""
+
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import Registry
+
+from . import compat  # noqa: F401  (whoever uses the scope gets the repairs)
+
+MODELS = Registry(
+    'model',
+    parent=MMENGINE_MODELS,
+    scope='mmmgd',
+    locations=['mmmgd.models'],
+)
+HOOKS = Registry(
+    'hook',
+    parent=MMENGINE_HOOKS,
+    scope='mmmgd',
+    locations=['mmmgd.hooks'],
+)

@@ -1,0 +1,80 @@
+"""Random numbers that nobody else notices.
+
+A distilled run and a plain run of the same seed must shuffle, augment and
+drop out alike, or no comparison between them means anything. So whatever this
+package draws comes from streams of its own.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank
+
+
+@contextmanager
+def isolated_rng(*entropy: int) -> Iterator[None]:
+    """Run a block on its own random numbers, then restore the global ones.
+
+    Covers Python, NumPy and torch on the CPU, where models are built.
+
+    Args:
+        entropy: Non-negative integers that seed the block.
+    """
+    state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    seed = mix(*entropy)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    # torch.manual_seed would also reseed the GPUs.
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state[0])
+        np.random.set_state(state[1])
+        torch.set_rng_state(state[2])
+
+
+def mix(*entropy: int) -> int:
+    """Hash non-negative integers into one seed in [0, 2**63)."""
+    state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)
+    return int(state[0]) >> 1
+
+
+class MaskStream:
+    """A stream of random masks that can be saved and resumed anywhere.
+
+    The generator is seeded anew for each draw with (seed, rank, number of
+    draws). Two integers thus are the whole state, whatever the device, and a
+    file that rank 0 of N processes wrote resumes on M of them, each with
+    masks of its own.
+
+    Args:
+        seed: Seed of the stream, shared by all ranks.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.draws = 0
+
+    def next(self, device: torch.device) -> torch.Generator | None:
+        """Return the generator of the next draw, on ``device``.
+
+        None on the meta device, where nothing is drawn.
+        """
+        if device.type == 'meta':
+            return None
+        generator = torch.Generator(device)
+        generator.manual_seed(mix(self.seed, get_rank(), self.draws))
+        self.draws += 1
+        return generator
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the two integers to save."""
+        return {'seed': self.seed, 'draws': self.draws}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Continue where a saved stream ended."""
+        self.seed, self.draws = state['seed'], state['draws']

@@ -1,0 +1,195 @@
+"""Small real things that several tests share: models, files, data, a Runner.
+
+The models are MMPretrain's own classifiers at a small width; the data are
+images in its own folder layout. Nothing here stands in for the real part.
+"""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS
+from mmengine.runner import Runner
+from PIL import Image
+
+torch.set_num_threads(2)
+
+
+def classifier(width: int = 4, depth: int = 18, classes: int = 10) -> dict:
+    """Config of a small ResNet classifier; its last stage has 8 x width."""
+    return dict(
+        type='mmpretrain.ImageClassifier',
+        backbone=dict(
+            type='ResNet_CIFAR',
+            depth=depth,
+            stem_channels=width,
+            base_channels=width,
+            drop_path_rate=0.2,
+        ),
+        neck=dict(type='GlobalAveragePooling'),
+        # dropout, so that stray random numbers would show
+        head=dict(
+            type='StackedLinearClsHead',
+            num_classes=classes,
+            in_channels=8 * width,
+            mid_channels=[16],
+            dropout_rate=0.3,
+            topk=(1,),
+        ),
+        data_preprocessor=dict(
+            type='ClsDataPreprocessor',
+            mean=[127.5] * 3,
+            std=[127.5] * 3,
+            num_classes=classes,
+        ),
+    )
+
+
+def distiller(**changes) -> dict:
+    """Config of an MGDDistill around two small classifiers."""
+    cfg = dict(
+        type='mmmgd.MGDDistill',
+        student=classifier(),
+        teacher=dict(config=classifier(width=6), checkpoint=False),
+        distill=dict(
+            loss_mgd=dict(
+                points='backbone.layer4',
+                connector=dict(
+                    type='mmmgd.MGDConnector',
+                    mask_ratio=0.15,
+                    mask_dim='channel',
+                ),
+                loss=dict(type='mmmgd.MGDLoss', loss_weight=1e-3),
+            )
+        ),
+    )
+    cfg.update(changes)
+    return cfg
+
+
+@pytest.fixture
+def classifier_cfg():
+    """A factory of classifier configs."""
+    return classifier
+
+
+@pytest.fixture
+def distiller_cfg():
+    """A factory of MGDDistill configs."""
+    return lambda **changes: copy.deepcopy(distiller(**changes))
+
+
+@pytest.fixture
+def build():
+    """Build a model from its config, on fixed random weights."""
+
+    def _build(cfg: dict, seed: int = 0) -> torch.nn.Module:
+        torch.manual_seed(seed)
+        model = MODELS.build(cfg)
+        if hasattr(model, 'teacher'):
+            model.init_weights()
+        return model
+
+    return _build
+
+
+@pytest.fixture
+def batch():
+    """Normalised images and their labels, as MMPretrain defines them."""
+    from mmpretrain.structures import DataSample
+
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(4, 3, 32, 32, generator=generator)
+    return images, [DataSample().set_gt_label(i % 10) for i in range(4)]
+
+
+@pytest.fixture(scope='session')
+def image_folder(tmp_path_factory) -> Path:
+    """48 noisy images of 4 classes: <class>/<number>.png."""
+    root = tmp_path_factory.mktemp('images')
+    rng = np.random.default_rng(0)
+    for label in range(4):
+        (root / str(label)).mkdir()
+        for i in range(12):
+            pixels = rng.integers(0, 120, (32, 32, 3), dtype=np.uint8)
+            pixels[8 * label : 8 * label + 8] += 120
+            Image.fromarray(pixels).save(root / str(label) / f'{i:04}.png')
+    return root
+
+
+@pytest.fixture
+def runner_cfg(image_folder, tmp_path):
+    """A factory of whole configs: 12 iterations an epoch, on the CPU."""
+
+    def loader(shuffle: bool, pipeline: list) -> dict:
+        return dict(
+            batch_size=4,
+            num_workers=0,
+            persistent_workers=False,
+            sampler=dict(type='DefaultSampler', shuffle=shuffle),
+            dataset=dict(
+                type='CustomDataset',
+                data_root=str(image_folder),
+                pipeline=pipeline,
+            ),
+        )
+
+    def _cfg(model: dict, epochs: int = 1, **changes) -> Config:
+        train = [
+            dict(type='LoadImageFromFile'),
+            dict(type='RandomCrop', crop_size=32, padding=4),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='PackInputs'),
+        ]
+        test = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
+        cfg = dict(
+            default_scope='mmpretrain',
+            model=copy.deepcopy(model),
+            work_dir=str(tmp_path / 'work'),
+            train_dataloader=loader(True, train),
+            val_dataloader=loader(False, test),
+            test_dataloader=loader(False, test),
+            train_cfg=dict(by_epoch=True, max_epochs=epochs, val_interval=1),
+            val_cfg=dict(),
+            test_cfg=dict(),
+            val_evaluator=dict(type='Accuracy', topk=(1,)),
+            test_evaluator=dict(type='Accuracy', topk=(1,)),
+            optim_wrapper=dict(
+                optimizer=dict(type='SGD', lr=0.05, momentum=0.9)
+            ),
+            default_hooks=dict(
+                checkpoint=dict(
+                    type='CheckpointHook',
+                    interval=1,
+                    save_best='auto',
+                    save_last=True,
+                ),
+            ),
+            randomness=dict(seed=3, deterministic=True),
+            log_level='WARNING',
+        )
+        if model['type'] == 'mmmgd.MGDDistill':
+            cfg['default_hooks']['distill'] = dict(type='mmmgd.DistillHook')
+        cfg = Config(cfg)
+        cfg.merge_from_dict(changes)
+        return cfg
+
+    return _cfg
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Train a config through a real Runner and return it."""
+    count = iter(range(1000))
+
+    def _run(cfg: Config, resume: bool = False) -> Runner:
+        cfg.experiment_name = f'{tmp_path.name}-{next(count)}'
+        cfg.resume = resume
+        runner = Runner.from_cfg(cfg)
+        runner.train()
+        return runner
+
+    return _run

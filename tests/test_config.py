@@ -1,0 +1,118 @@
+import pytest
+from mmengine.config import Config
+
+from mmmgd.config import (
+    DEAD_KEYS,
+    check_config,
+    read_config,
+    student_config,
+)
+
+MGD = dict(
+    model=dict(
+        type='mmmgd.MGDDistill',
+        student=dict(type='mmpretrain.ImageClassifier'),
+        teacher=dict(config='t.py'),
+        data_preprocessor=dict(mean=[1]),
+    ),
+    default_hooks=dict(
+        distill=dict(type='mmmgd.DistillHook'),
+        timer=dict(type='IterTimerHook'),
+    ),
+)
+
+
+def _write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.parametrize('key', sorted(DEAD_KEYS))
+def test_keys_that_mmengine_never_reads_are_refused(key):
+    cfg = Config({key: dict(train=1)})
+    with pytest.raises(ValueError, match=f"'{key}'.*Write .*instead"):
+        check_config(cfg)
+    check_config(Config({key: None}))
+
+
+def test_mmseg_may_name_its_optimizer_before_it_uses_it():
+    optimizer = dict(type='SGD', lr=0.01)
+    check_config(
+        Config(
+            dict(optimizer=optimizer, optim_wrapper=dict(optimizer=optimizer))
+        )
+    )
+
+
+def test_a_distilled_config_without_the_hook_is_refused():
+    check_config(Config(MGD))
+    with pytest.raises(ValueError, match='Add default_hooks = dict'):
+        check_config(Config({'model': MGD['model']}))
+    check_config(
+        Config(
+            dict(
+                model=MGD['model'],
+                custom_hooks=[dict(type='mmmgd.DistillHook')],
+            )
+        )
+    )
+
+
+def test_the_student_config_knows_no_teacher():
+    cfg = Config(MGD)
+    plain = student_config(cfg)
+    assert plain.model.type == 'mmpretrain.ImageClassifier'
+    assert plain.model.data_preprocessor == dict(mean=[1])
+    assert list(plain.default_hooks) == ['timer']
+    assert 'teacher' not in plain.pretty_text
+    assert cfg.model.type == 'mmmgd.MGDDistill'  # left as it was
+    assert student_config(plain) is plain
+
+
+def test_a_missing_file_is_refused_with_close_names(tmp_path):
+    _write(tmp_path / 'retina.py', '')
+    with pytest.raises(FileNotFoundError, match='Close names: retina.py'):
+        read_config(str(tmp_path / 'retna.py'))
+
+
+@pytest.mark.parametrize(
+    ('base', 'error', 'message'),
+    [
+        ('mmpretrain::resnet/resnet18_8xb32_in1.py', FileNotFoundError,
+         'mmpretrain is installed, but has no config.*resnet18_8xb32_in1k'),
+        ('mmpretrian::resnet/resnet18_8xb32_in1k.py', ModuleNotFoundError,
+         "'mmpretrian', which is not installed"),
+        ('./bsae.py', FileNotFoundError, 'Close names: base.py'),
+    ],
+)  # fmt: skip
+def test_a_missing_base_is_refused(tmp_path, base, error, message):
+    _write(tmp_path / 'base.py', '')
+    first = _write(tmp_path / 'first.py', f'_base_ = [{base!r}]\n')
+    second = _write(tmp_path / 'second.py', "_base_ = 'first.py'\n")
+    for config in (first, second):
+        with pytest.raises(error, match=message):
+            read_config(config)
+
+
+def test_overrides_are_merged(tmp_path):
+    path = _write(tmp_path / 'c.py', 'a = dict(b=1, c=2)\n')
+    assert read_config(path, {'a.b': 5}).a == dict(b=5, c=2)
+
+
+def test_a_teacher_beside_the_config_is_found_from_anywhere(
+    tmp_path, monkeypatch
+):
+    _write(tmp_path / 'configs' / 't.py', '')
+    path = _write(
+        tmp_path / 'configs' / 'c.py',
+        "model = dict(type='mmmgd.MGDDistill', teacher=dict(config='t.py'))\n",
+    )
+    elsewhere = tmp_path / 'elsewhere'
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    expected = str(tmp_path / 'configs' / 't.py')
+    assert read_config(path).model.teacher.config == expected
+    # the working folder comes first
+    _write(elsewhere / 't.py', '')
+    assert read_config(path).model.teacher.config == 't.py'

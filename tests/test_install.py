@@ -1,0 +1,242 @@
+"""The installer: its checks, its memory, and the proof of mmcv's operators.
+
+Nothing is downloaded: where pip is needed, a shell script plays the Python of
+the environment and writes down what it was asked.
+"""
+
+import ast
+import importlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DEV = ROOT / 'tools' / 'dev'
+sys.path.insert(0, str(DEV))
+checks, installer, operators, shell = (
+    importlib.import_module(name)
+    for name in ('checks', 'install', 'operators', 'shell')
+)
+HERE = sys.version_info[:2]
+
+
+def run_installer(venv, *args, **env):
+    """Runs the real installer; returns (exit status, stdout, stderr)."""
+    done = subprocess.run(
+        [sys.executable, str(DEV / 'install.py'), '--venv', str(venv), *args],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def make_venv(path, *dists, version=HERE):
+    """Makes what an environment looks like from outside."""
+    site = path / 'lib' / f'python{checks.dotted(version)}' / 'site-packages'
+    for dist in dists:
+        (site / f'{dist}.dist-info').mkdir(parents=True)
+    (path / 'bin').mkdir(parents=True)
+    (path / 'bin' / 'python').symlink_to(sys.executable)
+    (path / 'pyvenv.cfg').write_text(f'version = {checks.dotted(version)}.1\n')
+    return path
+
+
+@pytest.mark.parametrize(
+    ('stack', 'version', 'fine'),
+    [
+        ('onedl', (3, 9), False),
+        ('onedl', (3, 10), True),
+        ('onedl', (3, 12), True),
+        ('onedl', (3, 13), False),
+        ('openmmlab', (3, 11), True),
+        ('openmmlab', (3, 12), False),
+    ],
+)
+def test_python_version(stack, version, fine):
+    problem = checks.python_problem(stack, version)
+
+    assert fine == (problem == '')
+    if not fine:
+        assert f'but got {checks.dotted(version)}; run: make' in problem
+
+
+@pytest.mark.parametrize(
+    'path', sorted(DEV.glob('*.py')), ids=lambda p: p.name
+)
+def test_an_old_python_can_read_the_installer(path):
+    ast.parse(path.read_text(), feature_version=(3, 7))
+
+
+def test_compiler(tmp_path):
+    env = {'PATH': str(tmp_path)}
+    assert 'apt-get install g++' in checks.compiler_problem(env)
+
+    (tmp_path / 'g++').write_text('#!/bin/sh\n')
+    (tmp_path / 'g++').chmod(0o755)
+    assert checks.find_compiler(env) == 'g++'
+    assert checks.find_compiler({**env, 'CXX': 'icpx'}) == ''
+    assert 'python3-dev' in checks.compiler_problem(env, str(tmp_path))
+
+
+def test_no_compiler_ends_before_anything_is_made(tmp_path):
+    venv = tmp_path / 'venv'
+    status, _, err = run_installer(venv, PATH=str(tmp_path), CXX='')
+
+    assert status == 1
+    assert err.count('\n') == 1 and 'C++ compiler' in err
+    assert not venv.exists()
+
+
+def test_disk(tmp_path):
+    folder = tmp_path / 'not' / 'yet' / 'there'
+
+    assert checks.disk_problem(folder, 0) == ''
+    problem = checks.disk_problem(folder, 1e9)
+    assert 'expected 1e+09 GB' in problem and str(tmp_path) in problem
+
+
+def test_key_follows_the_content_of_the_requirement_files(tmp_path):
+    shutil.copytree(ROOT / 'requirements', tmp_path / 'requirements')
+    shutil.copy(ROOT / 'setup.py', tmp_path)
+    key = installer.wanted_key('onedl', (3, 11), tmp_path)
+    assert key == installer.wanted_key('onedl', (3, 11), ROOT)
+    assert key != installer.wanted_key('openmmlab', (3, 11), tmp_path)
+    assert key != installer.wanted_key('onedl', (3, 12), tmp_path)
+
+    other = tmp_path / 'requirements' / 'openmmlab-mmcv.txt'
+    other.write_text('mmcv==2.1.1\n')
+    assert key == installer.wanted_key('onedl', (3, 11), tmp_path)
+    (tmp_path / 'requirements' / 'onedl-mmcv.txt').write_text('x==1\n')
+    assert key != installer.wanted_key('onedl', (3, 11), tmp_path)
+
+
+def test_current_environment_is_left_alone(tmp_path):
+    venv = make_venv(tmp_path / 'venv')
+    stamp = venv / installer.STAMP
+    stamp.write_text(installer.wanted_key('onedl', HERE))
+
+    status, out, _ = run_installer(venv)
+    assert (status, out) == (0, f'{venv} is up to date (onedl stack)\n')
+
+    stamp.write_text('older')
+    assert not installer.is_current(venv, 'newer')
+
+
+def test_stacks_are_never_mixed(tmp_path):
+    venv = make_venv(tmp_path / 'venv', 'mmcv-2.1.0', 'mmrazor-1.0.0')
+
+    status, _, err = run_installer(venv, '--stack', 'onedl')
+
+    assert status == 1 and err.count('\n') == 1
+    assert 'holds the openmmlab stack' in err
+    assert 'make install STACK=onedl VENV=.venv-onedl' in err
+    assert checks.stack_problem(venv, 'openmmlab') == ''
+
+
+def test_places_and_names_that_cannot_be_used(tmp_path):
+    folder = tmp_path / 'papers'
+    folder.mkdir()
+    assert 'no virtual environment' in run_installer(folder)[2]
+
+    status, _, err = run_installer(tmp_path / 'v', '--stack', 'mmlab')
+    assert status == 1
+    assert "expected STACK=onedl|openmmlab, but got 'mmlab'" in err
+
+    venv = make_venv(tmp_path / 'venv', version=(3, 8))
+    assert installer.version_of(venv, chosen=False) == (3, 8)
+    with pytest.raises(shell.Problem, match=r'made with Python 3\.8'):
+        installer.version_of(venv, chosen=True)
+
+
+def test_make_without_python():
+    env = {k: v for k, v in os.environ.items() if not k.startswith('M')}
+    done = subprocess.run(
+        ['make', 'install', 'PYTHON=python-of-mars'],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "there is no 'python-of-mars' on PATH" in done.stderr
+
+
+def test_ninja_progress():
+    line = '  [42/78] c++ -MMD -MF build/a.o.d -c a.cpp\n'
+    assert operators.ninja_progress(line) == (42, 78)
+    assert operators.ninja_progress('copying [1/2] files') == (0, 0)
+
+    out = io.StringIO()
+    show = operators.Progress(out)
+    for done in range(1, 79):
+        show(f'  [{done}/78] c++ x.cpp\n')
+        show('some warning\n')
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 21
+    assert 'compiled  78 of 78 files' in lines[-1]
+
+
+FAKE_PYTHON = """#!/bin/sh
+here=$(dirname "$0")
+echo "$@" >> "$here/calls"
+case "$*" in
+  *--only-binary*) exit 1 ;;
+  *' wheel '*) mkdir -p "$here/../mmcv-wheel"
+               touch "$here/../mmcv-wheel/mmcv.whl" ;;
+  *is_available*) exit 1 ;;
+  *nms*) built=$(grep -c '^-m pip.* wheel ' "$here/calls")
+         [ "$built" -ge GOOD ] || { echo 'ImportError: no _ext'; exit 1; } ;;
+esac
+"""
+
+
+@pytest.mark.parametrize('good_after', [0, 1, 2, 3])
+def test_operators_that_do_not_load_are_rebuilt_once(tmp_path, good_after):
+    (tmp_path / 'bin').mkdir()
+    python = tmp_path / 'bin' / 'python'
+    python.write_text(FAKE_PYTHON.replace('GOOD', str(good_after)))
+    python.chmod(0o755)
+    requirement = tmp_path / 'mmcv.txt'
+    requirement.write_text('mmcv==1  # pinned\n')
+
+    if good_after <= 2:
+        operators.ensure_operators(shell.Shell(tmp_path), requirement)
+    else:
+        with pytest.raises(shell.Problem, match='ImportError: no _ext'):
+            operators.ensure_operators(shell.Shell(tmp_path), requirement)
+
+    calls = (tmp_path / 'bin' / 'calls').read_text().splitlines()
+    builds = [c for c in calls if c.startswith('-m pip') and ' wheel ' in c]
+    assert len(builds) == min(good_after, 2)
+    assert ['--no-cache-dir' in b for b in builds] == [False, True][
+        : len(builds)
+    ]
+
+
+def test_failing_pip_shows_the_end_of_its_log(tmp_path):
+    (tmp_path / 'bin').mkdir()
+    python = tmp_path / 'bin' / 'python'
+    python.write_text('#!/bin/sh\necho "no such package"\nexit 1\n')
+    python.chmod(0o755)
+
+    with pytest.raises(shell.Problem, match='no such package'):
+        shell.Shell(tmp_path).pip(['install', 'nonsense'])
+
+    assert 'no such package' in (tmp_path / 'install.log').read_text()
+
+
+def test_installing_mmmgd_changes_nothing_else():
+    done = subprocess.run(
+        [sys.executable, '-m', 'pip', 'install', '--dry-run', '--no-index']
+        + ['--no-build-isolation', '--quiet', '--report', '-', str(ROOT)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"download_info"') == 1

@@ -1,0 +1,153 @@
+"""Write scikit-learn's handwritten digits in the layouts of real datasets.
+
+1,797 scans of 8x8 pixels come with scikit-learn: nothing is downloaded. They
+are written like ImageNet, as ``<out>/{train,val}/<class>/NNNN.png``, where
+NNNN is the number of the scan in ``sklearn.datasets.load_digits``. The same
+options give the same bytes.
+
+    python tools/dataset_converters/digits.py --out data/digits
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits
+
+NUM_CLASSES = 10
+POOL_PER_CLASS = 74  # scans kept for training; all others are for validation
+RECORD = 'digits.json'  # written last: its digest says the folder is whole
+
+
+def split_scans(train_per_class):
+    """Divide the scans into training and validation.
+
+    The validation scans are the same whatever ``train_per_class`` is, and a
+    larger training set contains the smaller one.
+
+    Args:
+        train_per_class (int): Training scans of each digit, 1 to 74.
+
+    Returns:
+        dict[str, np.ndarray]: Under 'train' and 'val', the numbers of the
+        scans in ``load_digits``, sorted.
+    """
+    if not 1 <= train_per_class <= POOL_PER_CLASS:
+        raise ValueError(
+            f'train_per_class must be 1 to {POOL_PER_CLASS} (the others are '
+            f'kept for validation), got {train_per_class}'
+        )
+    labels = load_digits().target
+    random = np.random.RandomState(0)  # its stream is frozen by numpy
+    train, val = [], []
+    for digit in range(NUM_CLASSES):
+        scans = random.permutation(np.flatnonzero(labels == digit))
+        train.append(scans[:train_per_class])
+        val.append(scans[POOL_PER_CLASS:])
+    return {
+        'train': np.sort(np.concatenate(train)),
+        'val': np.sort(np.concatenate(val)),
+    }
+
+
+def load_scans():
+    """Return images (1797, 8, 8) in 0..255 and labels (1797,)."""
+    digits = load_digits()
+    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    return images, digits.target
+
+
+def write_folders(out, train_per_class):
+    """Write ImageNet's layout, one folder a class, into an empty folder."""
+    images, labels = load_scans()
+    for split, scans in split_scans(train_per_class).items():
+        for scan in scans:
+            folder = out / split / str(labels[scan])
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(images[scan]).save(folder / f'{scan:04d}.png')
+
+
+def digest(folder):
+    """Return a SHA-256 over the names and bytes of all images."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob('*.png')):
+        total.update(path.relative_to(folder).as_posix().encode())
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def read_record(out):
+    """Return the record of a whole folder, and None for any other."""
+    try:
+        record = json.loads((out / RECORD).read_text())
+    except (OSError, ValueError):
+        return None
+    return record if record.get('digest') == digest(out) else None
+
+
+def check_replaceable(out):
+    """Stop before deleting anything that this script did not write."""
+    if out.exists() and not out.is_dir():
+        raise SystemExit(f'{out} is a file: choose another --out')
+    ours = {'train', 'val', RECORD}
+    others = {p.name for p in out.iterdir()} - ours if out.exists() else set()
+    if others:
+        raise SystemExit(
+            f'{out} holds files that are not ours ({sorted(others)[0]}): '
+            'choose another --out, or an empty folder'
+        )
+
+
+def convert(out, train_per_class):
+    """Write the folder, or keep it if it is whole and of the same settings.
+
+    Everything is written next to it and renamed at the end, so that an
+    interrupted run leaves nothing that looks like data.
+
+    Returns:
+        bool: Whether something was written.
+    """
+    settings = {'train_per_class': train_per_class}
+    record = read_record(out)
+    if record and record.get('settings') == settings:
+        return False
+    check_replaceable(out)
+    partial = out.with_name(f'{out.name}.partial')
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    write_folders(partial, train_per_class)
+    record = {'settings': settings, 'digest': digest(partial)}
+    (partial / RECORD).write_text(json.dumps(record, indent=2) + '\n')
+    shutil.rmtree(out, ignore_errors=True)
+    partial.rename(out)
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--out', type=Path, default=Path('data/digits'))
+    parser.add_argument(
+        '--train-per-class',
+        type=int,
+        default=30,
+        metavar='N',
+        help=f'1 to {POOL_PER_CLASS}; default: %(default)s',
+    )
+    args = parser.parse_args()
+    try:
+        written = convert(args.out, args.train_per_class)
+    except ValueError as error:
+        parser.error(str(error))
+    sizes = {k: len(v) for k, v in split_scans(args.train_per_class).items()}
+    print(
+        f'{args.out}: {sizes["train"]} training and {sizes["val"]} validation '
+        f'scans {"written" if written else "already there, kept"}'
+    )
+
+
+if __name__ == '__main__':
+    main()

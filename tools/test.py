@@ -1,0 +1,163 @@
+"""Evaluates a checkpoint, with a distillation config or a plain one.
+
+The teacher is never built: a distillation config is reduced to its student.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mmmgd.compat  # noqa: F401  # isort: skip  (first: repairs mmseg::)
+
+from _common import (
+    build_runner,
+    fail,
+    leave_group,
+    load_config,
+    parse_args,
+    require_file,
+)
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import METRICS
+from mmengine.runner import Runner
+
+from mmmgd.config import student_config
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Returns the parser with the arguments that only testing has."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'config', help='config file: of the distillation, or of the student'
+    )
+    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    parser.add_argument(
+        '--out',
+        metavar='FILE',
+        help='.json: write the metrics; .pkl: write the predictions',
+    )
+    parser.add_argument(
+        '--show-dir', metavar='DIR', help='folder for painted predictions'
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, float]:
+    """Evaluates.
+
+    Args:
+        argv (Sequence[str], optional): Arguments. Defaults to ``sys.argv``.
+
+    Returns:
+        dict[str, float]: The metrics.
+    """
+    args = parse_args(make_parser(), argv)
+    require_file(args.checkpoint, 'checkpoint')
+    out = check_out(args.out)
+    cfg = student_config(load_config(args))
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    if args.show_dir:
+        apply_show_dir(cfg, os.path.abspath(args.show_dir))
+
+    runner = build_runner(cfg)
+    runner.register_hook(MustFit(), priority='VERY_LOW')
+    if out and out.suffix != '.json':
+        dump_predictions(runner, out)
+    metrics = runner.test()
+    if out and out.suffix == '.json' and runner.rank == 0:
+        write_metrics(metrics, out)
+    leave_group()
+    return metrics
+
+
+class MustFit(Hook):
+    """Refuses a checkpoint that lacks parameters of the model.
+
+    MMEngine only warns and goes on with random weights, which ends in a
+    metric near zero and no idea why.
+    """
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Loads once more, and looks at what was missing."""
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        state = checkpoint.get('state_dict', checkpoint)
+        state = {k.removeprefix('module.'): v for k, v in state.items()}
+        try:
+            missing = set(model.load_state_dict(state, strict=False)[0])
+        except RuntimeError as error:  # sizes differ; torch names them
+            fail(f'the checkpoint does not fit the config. {error}')
+        names = [n for n, _ in model.named_parameters() if n in missing]
+        if names:
+            fail(
+                f'the checkpoint does not fit the config: {len(names)} of '
+                f"the model's parameters are not in it, e.g. '{names[0]}'; "
+                f"it holds e.g. '{next(iter(state), '(nothing)')}'. Test it "
+                'with the config that it was trained with.'
+            )
+
+
+def check_out(out: str | None) -> Path | None:
+    """Returns ``--out`` as a path, or ends if its kind is unknown."""
+    if out is None:
+        return None
+    if not out.endswith(('.json', '.pkl', '.pickle')):
+        fail(
+            f'--out expected a name that ends in .json (metrics) or .pkl '
+            f"(predictions), but got '{out}'."
+        )
+    return Path(out)
+
+
+def write_metrics(metrics: dict[str, Any], path: Path) -> None:
+    """Writes the metrics as json; a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'{path.name}.{os.getpid()}.part')
+    # tolist: some metrics are numpy or torch numbers, some per-class arrays.
+    part.write_text(
+        json.dumps(metrics, indent=2, default=lambda v: v.tolist()) + '\n'
+    )
+    part.replace(path)
+
+
+def dump_predictions(runner: Runner, path: Path) -> None:
+    """Adds the metric that writes all predictions into one pickle."""
+    # mmdet's own dump packs masks, and its analysis tools read that form.
+    kind = (
+        'mmdet.DumpDetResults'
+        if runner.cfg.get('default_scope') == 'mmdet'
+        else 'DumpResults'
+    )
+    runner.test_evaluator.metrics.append(
+        METRICS.build(dict(type=kind, out_file_path=str(path)))
+    )
+
+
+def apply_show_dir(cfg: Config, folder: str) -> None:
+    """Lets the visualization hook paint each prediction into a folder."""
+    hook = cfg.get('default_hooks', {}).get('visualization') or {}
+    kind = str(hook.get('type')).split('.')[-1]
+    if kind == 'DetVisualizationHook':
+        hook.update(draw=True, test_out_dir=folder)
+    elif kind == 'VisualizationHook':  # mmpretrain
+        hook.update(enable=True, out_dir=folder, interval=1)
+    elif kind == 'SegVisualizationHook' and cfg.get('visualizer'):
+        hook.update(draw=True, interval=1)
+        cfg.visualizer.save_dir = folder
+    else:
+        fail(
+            '--show-dir expected default_hooks.visualization of mmdet, mmseg '
+            f"or mmpretrain, but the config has type '{hook.get('type')}'. "
+            'Add the hook of your codebase, or leave --show-dir out.'
+        )
+
+
+if __name__ == '__main__':
+    main()
