@@ -144,7 +144,7 @@ def _is_dead(cfg: Config, key: str) -> bool:
         return False
     if key == 'optimizer':
         # mmseg defines it as a variable and hands it to optim_wrapper.
-        return (cfg.get('optim_wrapper') or {}).get('optimizer') != value
+        return 'optimizer' not in (cfg.get('optim_wrapper') or {})
     if key == 'data':
         return isinstance(value, dict) and bool(
             {'samples_per_gpu', 'workers_per_gpu', 'train'} & set(value)

@@ -92,11 +92,8 @@ class Remedies:
             return f'{self.pip} install {names}'
         if module == 'mmcv':
             return self.reinstall('mmcv')
-        more = ' joblib ordered-set' if module == 'mmrazor' else ''
-        return (
-            f'{self.build_tools()} && {self.pip} install '
-            f'--no-build-isolation {self.pinned(module)}{more}'
-        )
+        more = ' joblib' if module == 'mmrazor' else ''
+        return f'{self.pip} install {self.pinned(module)}{more}'
 
     def mend(self, module: str, error: str) -> str:
         """Mends a module whose import ends with `error`."""

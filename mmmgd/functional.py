@@ -146,7 +146,7 @@ def _check_same_shape(student: Tensor, teacher: Tensor) -> None:
         raise ValueError(
             'Expected the student and the teacher side of a distillation loss '
             f'to have the same shape, but got {tuple(student.shape)} and '
-            f'{tuple(teacher.shape)}. A connector can change the width '
-            "(type='mmmgd.AlignConnector' or 'mmmgd.MGDConnector'); height and "
-            'width must agree: choose points with the same stride.'
+            f'{tuple(teacher.shape)}. A connector changes the channels '
+            "(type='mmmgd.AlignConnector' or 'mmmgd.MGDConnector'); for the "
+            'rest, choose points with the same stride.'
         )

@@ -36,13 +36,15 @@ def test_keys_that_mmengine_never_reads_are_refused(key):
     check_config(Config({key: None}))
 
 
-def test_mmseg_may_name_its_optimizer_before_it_uses_it():
-    optimizer = dict(type='SGD', lr=0.01)
-    check_config(
-        Config(
-            dict(optimizer=optimizer, optim_wrapper=dict(optimizer=optimizer))
-        )
+def test_mmseg_may_name_its_optimizer_before_it_uses_it(tmp_path):
+    base = 'mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'
+    path = _write(
+        tmp_path / 'c.py',
+        f'_base_ = {base!r}\noptim_wrapper = dict(optimizer=dict(lr=0.5))\n',
     )
+    cfg = read_config(path)
+    assert cfg.optimizer.lr == 0.01  # the variable, read by nobody
+    check_config(cfg)
 
 
 def test_a_distilled_config_without_the_hook_is_refused():

@@ -109,8 +109,8 @@ def test_absent_codebases_are_said_but_are_no_error(patient):
 
     assert status == 0, text
     for pin in ('onedl-mmdetection==3.5.1', 'onedl-mmpretrain==1.3.6'):
-        assert f'--no-build-isolation {pin}' in text
-    assert 'mmrazor==1.0.0 joblib ordered-set' in text
+        assert f'pip install {pin}\n' in text
+    assert 'pip install mmrazor==1.0.0 joblib\n' in text
 
 
 def test_commands_are_those_of_the_stack_that_is_there(patient):
@@ -118,7 +118,7 @@ def test_commands_are_those_of_the_stack_that_is_there(patient):
 
     assert status == 0, text
     assert 'stack       OpenMMLab\n' in text
-    assert '--no-build-isolation mmdet==3.3.0' in text
+    assert 'pip install mmdet==3.3.0\n' in text
     assert 'onedl' not in text
 
 

@@ -272,12 +272,17 @@ def test_resume_goes_on_from_the_latest_or_starts_new(project, train):
         assert torch.equal(value, two['state_dict'][name]), name
 
 
-def test_latest_checkpoint_of_a_moved_folder(tmp_path, train):
-    (tmp_path / 'last_checkpoint').write_text('/gone/epoch_3.pth')
-    with pytest.raises(SystemExit, match="names '/gone/epoch_3.pth'"):
-        train.find_latest(tmp_path)
-    (tmp_path / 'epoch_3.pth').touch()
-    assert train.find_latest(tmp_path) == str(tmp_path / 'epoch_3.pth')
+def test_latest_checkpoint_of_a_moved_or_copied_folder(tmp_path, train):
+    old, new = tmp_path / 'old', tmp_path / 'new'
+    old.mkdir()
+    new.mkdir()
+    (new / 'last_checkpoint').write_text(str(old / 'epoch_3.pth'))
+    with pytest.raises(SystemExit, match='epoch_3.pth., which does not exist'):
+        train.find_latest(new)
+    (old / 'epoch_3.pth').touch()  # CheckpointHook(out_dir=...)
+    assert train.find_latest(new) == str(old / 'epoch_3.pth')
+    (new / 'epoch_3.pth').touch()
+    assert train.find_latest(new) == str(new / 'epoch_3.pth')
 
 
 def test_auto_resume_keeps_load_from_until_there_is_a_checkpoint(

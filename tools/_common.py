@@ -12,6 +12,7 @@ from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from torch.distributed.constants import default_pg_timeout
 
 from mmmgd.config import check_config, read_config
 
@@ -154,13 +155,16 @@ def _prepare_cpu_launch(cfg: Config) -> str | None:
     ):
         cfg.model_wrapper_cfg.device_ids = None
 
-    dist_cfg = dict(cfg.get('env_cfg', {}).get('dist_cfg', {}))
-    given = dist_cfg.pop('backend', 'nccl')
+    dist_cfg = cfg.get('env_cfg', {}).get('dist_cfg', {})
+    given, seconds = dist_cfg.get('backend', 'nccl'), dist_cfg.get('timeout')
     backend = 'gloo' if given == 'nccl' else given
     cfg.merge_from_dict({'env_cfg.dist_cfg.backend': backend})
-    if dist_cfg.get('timeout') is not None:
-        dist_cfg['timeout'] = datetime.timedelta(seconds=dist_cfg['timeout'])
-    torch.distributed.init_process_group(backend, **dist_cfg)
+    torch.distributed.init_process_group(
+        backend,
+        timeout=datetime.timedelta(seconds=seconds)
+        if seconds
+        else default_pg_timeout,
+    )
     if given != backend:
         return f'CUDA is not available: backend {given} -> {backend}.'
     return None

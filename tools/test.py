@@ -6,6 +6,7 @@ The teacher is never built: a distillation config is reduced to its student.
 import argparse
 import json
 import os
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,12 @@ class MustFit(Hook):
         if is_model_wrapper(model):
             model = model.module
         state = checkpoint.get('state_dict', checkpoint)
-        state = {k.removeprefix('module.'): v for k, v in state.items()}
+        versions = getattr(state, '_metadata', {})
+        state = OrderedDict(
+            (k.removeprefix('module.'), v) for k, v in state.items()
+        )
+        # Layers convert the tensors of older versions by what is said here.
+        state._metadata = versions
         try:
             missing = set(model.load_state_dict(state, strict=False)[0])
         except RuntimeError as error:  # sizes differ; torch names them

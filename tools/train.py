@@ -32,7 +32,9 @@ def make_parser() -> argparse.ArgumentParser:
         'latest one in the work dir, or from the start if there is none',
     )
     parser.add_argument(
-        '--amp', action='store_true', help='automatic mixed precision'
+        '--amp',
+        action='store_true',
+        help='automatic mixed precision (needs a GPU)',
     )
     parser.add_argument(
         '--auto-scale-lr',
@@ -94,13 +96,13 @@ def find_latest(work_dir: Path) -> str | None:
     """Returns the latest checkpoint of a work dir, or None.
 
     MMEngine writes its path, as seen from the working folder of that run.
-    If the run is resumed from elsewhere, or its folder was moved, the file
-    still lies in the work dir.
+    After a start from elsewhere, a move or a copy of the work dir, that is
+    nothing or another run's file; the one meant lies in the work dir.
     """
     if not (work_dir / 'last_checkpoint').is_file():
         return None
     written = find_latest_checkpoint(str(work_dir))
-    for path in (Path(written), work_dir / Path(written).name):
+    for path in (work_dir / Path(written).name, Path(written)):
         if path.is_file():
             return str(path)
     fail(

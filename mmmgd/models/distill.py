@@ -13,6 +13,7 @@ from mmmgd.rng import isolated_rng, mix
 
 from .dry_pass import dry_pass
 from .features import FeatureTap
+from .normalization import check_same_input
 from .teacher import Teacher
 from .term import DistillTerm, parse_pairs
 
@@ -65,6 +66,7 @@ class MGDDistill(BaseModel):
         shapes = dry_pass(self.student, points, 'student').shapes
         self._tap = FeatureTap(self.student, points, 'student')
         self.teacher = Teacher(**teacher, points=[p.teacher for p in every])
+        check_same_input(self.student, self.teacher.module)
         with isolated_rng(mix(torch.initial_seed())):
             terms = {
                 name: DistillTerm(

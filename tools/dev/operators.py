@@ -46,21 +46,22 @@ class Progress:
 
     def __init__(self, out=None) -> None:
         self.out = out or sys.stdout
-        self.started = time.time()
         self.shown = -1
+        self.first = (0, 0.0)  # files done, and when, at the first line
 
     def __call__(self, line: str) -> None:
         """Shows how far the compilation is, if `line` tells."""
         done, total = ninja_progress(line)
         if not total or done * 20 // total == self.shown:
             return
+        if self.shown < 0:
+            self.first = (done, time.time())
         self.shown = done * 20 // total
-        spent = time.time() - self.started
-        left = spent / done * (total - done)
-        text = (
-            f'    compiled {done:3d} of {total} files, '
-            f'{spent / 60:4.1f} min so far, about {left / 60:.0f} min left'
-        )
+        text = f'    compiled {done:3d} of {total} files'
+        spent = time.time() - self.first[1]
+        if done > self.first[0]:
+            left = spent / (done - self.first[0]) * (total - done)
+            text += f', {spent / 60:4.1f} min so far, {left / 60:4.1f} to go'
         moving = self.out.isatty()
         end = '\r' if moving and done < total else '\n'
         print(text, end=end, file=self.out, flush=True)

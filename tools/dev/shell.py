@@ -79,7 +79,8 @@ class Shell:
         found = LARGE.match(line)
         if found:
             name = '-'.join(found.group(2).split('-')[:2])
-            print(f'    {found.group(1).lower()} {name} ({found.group(3)})')
+            text = f'{found.group(1).lower()} {name} ({found.group(3)})'
+            print(f'    {text}', flush=True)
         elif line.startswith('Installing collected packages'):
             count = line.count(',') + 1
-            print(f'    unpacking {count} packages', flush=True)
+            print(f'    unpacking, packages: {count}', flush=True)

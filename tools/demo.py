@@ -1,0 +1,223 @@
+"""The demonstration: does a teacher make a small student better?
+
+Trains, for each task, a teacher, the student alone and the student with the
+teacher's help, all on scikit-learn's handwritten digits, and evaluates each
+with `tools/test.py` from its checkpoint. Results go to the terminal and to
+`work_dirs/demo/results.json`.
+
+    python tools/demo.py
+    python tools/demo.py --seeds 0 1 2 3 4 --students baseline mimic mgd
+"""
+
+import argparse
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / 'work_dirs' / 'demo'
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the demonstration knows of a task; the rest is in its configs."""
+
+    converter: Sequence[str]
+    metric: str
+    label: str
+
+
+TASKS = {
+    'classification': Task(
+        converter=['tools/dataset_converters/digits.py'],
+        metric='accuracy/top1',
+        label='top-1 (%)',
+    ),
+}
+NAMES = {
+    'teacher': 'teacher',
+    'baseline': 'student alone',
+    'mimic': 'student imitating',
+    'mgd': 'student + MGD',
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One process: what to say of it, its command, where its log goes."""
+
+    title: str
+    command: Sequence[str]
+    log: Path
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run all stages, then print and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument(
+        '--tasks',
+        nargs='+',
+        default=['classification'],
+        choices=[*TASKS, 'all'],
+    )
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0])
+    parser.add_argument(
+        '--students',
+        nargs='+',
+        default=['baseline', 'mgd'],
+        choices=['baseline', 'mimic', 'mgd'],
+    )
+    args = parser.parse_args(argv)
+    tasks = list(TASKS) if 'all' in args.tasks else args.tasks
+    begin = time.monotonic()
+    stages = []
+    for task in tasks:
+        shutil.rmtree(OUT / task, ignore_errors=True)
+        stages += stages_of(task, args.seeds, args.students)
+    for number, stage in enumerate(stages, 1):
+        run(stage, number, len(stages))
+    results = {t: collect(t, args.seeds, args.students) for t in tasks}
+    write(results)
+    for task, rows in results.items():
+        print_table(task, rows)
+    seconds = time.monotonic() - begin
+    print(f'{clock(seconds)} in all. Also in {OUT / "results.json"}')
+
+
+def stages_of(
+    task: str, seeds: Sequence[int], students: Sequence[str]
+) -> list[Stage]:
+    """Return the processes of a task, in order; the teacher runs once."""
+    folder = OUT / task
+    stages = [
+        Stage(f'{task}: data', TASKS[task].converter, folder / 'logs/data.log')
+    ]
+    runs = [('teacher', seeds[0])]
+    runs += [(name, seed) for seed in seeds for name in students]
+    for name, seed in runs:
+        work_dir = run_dir(task, name, seed)
+        config = f'configs/demo/{task}_{name}.py'
+        train = ['tools/train.py', config, '--work-dir', str(work_dir)]
+        train += ['--cfg-options', f'randomness.seed={seed}']
+        test = ['tools/test.py', config, str(work_dir / 'last.pth')]
+        test += ['--work-dir', str(work_dir / 'test')]
+        test += ['--out', str(work_dir / 'metrics.json')]
+        title = f'{task}: {NAMES[name]}'
+        title += f' (seed {seed})' if len(seeds) > 1 else ''
+        log = folder / 'logs' / f'{name}-{seed}'
+        stages += [
+            Stage(f'{title}, training', train, log.with_suffix('.train.log')),
+            Stage(f'{title}, testing', test, log.with_suffix('.test.log')),
+        ]
+    return stages
+
+
+def run_dir(task: str, name: str, seed: int) -> Path:
+    """Return the folder of one run; the configs name the teacher's."""
+    return OUT / task / (name if name == 'teacher' else f'{name}-{seed}')
+
+
+def run(stage: Stage, number: int, total: int) -> None:
+    """Run one stage, telling how far it is and what is left."""
+    stage.log.parent.mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    head = f'[{number}/{total}] {stage.title}'
+    with stage.log.open('w', encoding='utf-8') as log:
+        process = subprocess.Popen(
+            [sys.executable, *stage.command],
+            cwd=ROOT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        while process.poll() is None:
+            seconds = clock(time.monotonic() - begin)
+            show(f'{head} {progress(stage.log)} {seconds}', end='\r')
+            time.sleep(0.5)
+    if process.returncode:
+        tail = stage.log.read_text(encoding='utf-8').splitlines()[-15:]
+        raise SystemExit(
+            '\n'.join([f'\n{head} failed:', *tail, f'Whole log: {stage.log}'])
+        )
+    link_last(stage)
+    left = total - number
+    show(f'{head}  {clock(time.monotonic() - begin)}, {left} stages left')
+
+
+def link_last(stage: Stage) -> None:
+    """Give the last checkpoint of a training a name without a number."""
+    if '--work-dir' not in stage.command:
+        return
+    command = list(stage.command)
+    work_dir = Path(command[command.index('--work-dir') + 1])
+    pointer = work_dir / 'last_checkpoint'
+    if pointer.is_file():
+        last = work_dir / 'last.pth'
+        last.unlink(missing_ok=True)
+        last.symlink_to(Path(pointer.read_text()).name)
+
+
+def progress(log: Path) -> str:
+    """Return the last 'epoch x/y' or 'iteration x/y' that a log tells of."""
+    text = log.read_text(encoding='utf-8', errors='replace')[-4000:]
+    found = re.findall(r'(Epoch|Iter)\(train\)\s*\[\s*(\d+)[\]/]', text)
+    return f'{found[-1][0].lower()} {found[-1][1]}' if found else 'starting'
+
+
+def show(line: str, end: str = '\n') -> None:
+    """Print a line; one that will change is only for a terminal."""
+    terminal = sys.stdout.isatty()
+    if end == '\n' or terminal:
+        clear = '\r\x1b[K' if terminal else ''
+        print(f'{clear}{line}', end='' if end == '\r' else end, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """Return seconds as minutes and seconds."""
+    return f'{int(seconds) // 60}:{int(seconds) % 60:02}'
+
+
+def collect(
+    task: str, seeds: Sequence[int], students: Sequence[str]
+) -> dict[str, dict]:
+    """Read the metric of each run, and its mean and spread over the seeds."""
+    rows = {}
+    for name in ['teacher', *students]:
+        values = []
+        for seed in seeds[:1] if name == 'teacher' else seeds:
+            file = run_dir(task, name, seed) / 'metrics.json'
+            values.append(json.loads(file.read_text())[TASKS[task].metric])
+        rows[name] = {
+            'name': NAMES[name],
+            'metric': TASKS[task].metric,
+            'values': values,
+            'mean': statistics.mean(values),
+            'sd': statistics.stdev(values) if len(values) > 1 else None,
+        }
+    return rows
+
+
+def write(results: dict) -> None:
+    """Write results.json; a reader never sees half a file."""
+    part = OUT / 'results.json.part'
+    part.write_text(json.dumps(results, indent=2) + '\n', encoding='utf-8')
+    part.replace(OUT / 'results.json')
+
+
+def print_table(task: str, rows: dict[str, dict]) -> None:
+    """Print one task's rows."""
+    print(f'\n{task + ", " + TASKS[task].label:<36}')
+    for row in rows.values():
+        spread = '' if row['sd'] is None else f' ± {row["sd"]:.2f}'
+        print(f'  {row["name"]:<24}{row["mean"]:8.2f}{spread}')
+    print()
+
+
+if __name__ == '__main__':
+    main()
