@@ -1,6 +1,6 @@
 """MGDDistill: the model that the Runner trains."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from mmmgd.rng import isolated_rng, mix
 
 from .dry_pass import dry_pass
 from .features import FeatureTap
+from .inherit import check_inherit, inherit
 from .normalization import check_same_input
 from .teacher import Teacher
 from .term import DistillTerm, parse_pairs
@@ -34,6 +35,8 @@ class MGDDistill(BaseModel):
         distill: Maps the name of a loss, which must contain 'loss', to
             ``points``, ``loss`` and, optionally, ``connector``. See
             :func:`parse_pairs` and :class:`DistillTerm`.
+        inherit: Parts of the student that start from the teacher's weights,
+            such as ``['neck', 'bbox_head']``. They must agree in all tensors.
         data_preprocessor: Handed to the student. MMPretrain keeps it at the
             top of the config, and the Runner gives it to the outer model.
 
@@ -46,6 +49,7 @@ class MGDDistill(BaseModel):
         student: dict,
         teacher: dict,
         distill: dict,
+        inherit: Sequence[str] = (),
         data_preprocessor: dict | nn.Module | None = None,
     ) -> None:
         super().__init__()
@@ -65,7 +69,11 @@ class MGDDistill(BaseModel):
         points = [p.student for p in every]
         shapes = dry_pass(self.student, points, 'student').shapes
         self._tap = FeatureTap(self.student, points, 'student')
-        self.teacher = Teacher(**teacher, points=[p.teacher for p in every])
+        self.teacher = Teacher(
+            **teacher, points=[p.teacher for p in every], parts=inherit
+        )
+        self.inherit = list(inherit)
+        check_inherit(self.student, self.teacher.module, self.inherit)
         check_same_input(self.student, self.teacher.module)
         with isolated_rng(mix(torch.initial_seed())):
             terms = {
@@ -91,6 +99,7 @@ class MGDDistill(BaseModel):
         """
         self.student.init_weights()
         self.teacher.load()
+        inherit(self.student, self.teacher.module, self.inherit)
 
     def forward(
         self,

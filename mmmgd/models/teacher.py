@@ -37,6 +37,8 @@ class Teacher:
         checkpoint: Path or URL. None means the weights that the package
             publishes for a ``pkg::`` config, False means random weights.
         points: The points that will be read.
+        parts: Modules whose weights are wanted although they may never run,
+            because the student inherits them.
 
     Raises:
         FileNotFoundError: If the config does not exist.
@@ -51,6 +53,7 @@ class Teacher:
         config: str | dict,
         checkpoint: str | bool | None = None,
         points: Sequence[str] = (),
+        parts: Sequence[str] = (),
     ) -> None:
         if checkpoint is True:
             raise ValueError(
@@ -64,6 +67,7 @@ class Teacher:
         self.module = _build(config)
         self.name = config if isinstance(config, str) else 'of a dict'
         self.loaded = False
+        self._parts = tuple(f'{part}.' for part in parts)
         self._pass: DryPass = dry_pass(self.module, points, 'teacher')
         self.shapes = self._pass.shapes
         self._tap = FeatureTap(self.module, points, 'teacher')
@@ -81,7 +85,7 @@ class Teacher:
         needed = [
             k
             for k in self.module.state_dict()
-            if self._pass.runs(k) and not k.endswith(IGNORED)
+            if self._wants(k) and not k.endswith(IGNORED)
         ]
         if self.checkpoint is False:
             source = 'random weights (checkpoint=False)'
@@ -91,8 +95,8 @@ class Teacher:
         self.loaded = True
         print_log(
             f'Teacher {type(self.module).__name__} ({self.name}): '
-            f'{len(needed)}/{len(needed)} tensors of the part that runs, from '
-            f'{source}.',
+            f'{len(needed)}/{len(needed)} tensors of the part that is used, '
+            f'from {source}.',
             logger='current',
         )
 
@@ -122,7 +126,8 @@ class Teacher:
 
     def _load_strictly(self, path: str, needed: set[str]) -> None:
         state: Any = read_state_dict(path)
-        for key in [k for k in state if not self._belongs(k)]:
+        # A name without a dot is a tensor that a trainer left at the top.
+        for key in [k for k in state if '.' not in k or not self._wants(k)]:
             del state[key]
         try:
             report = self.module.load_state_dict(state, strict=False)
@@ -140,16 +145,15 @@ class Teacher:
         if problems:
             raise ValueError(self._misfit(path, problems))
 
-    def _belongs(self, key: str) -> bool:
-        # A name without a dot is a tensor that a trainer left at the top.
-        return '.' in key and self._pass.runs(key)
+    def _wants(self, key: str) -> bool:
+        return key.startswith(self._parts) or self._pass.runs(key)
 
     def _misfit(self, path: str, problems: Sequence[str]) -> str:
         return (
             f'Expected weights of {type(self.module).__name__} ({self.name}) '
             f'in {path!r}, but the file does not fit the part of the teacher '
-            f'that runs. {"; ".join(problems)}. Name the file that belongs to '
-            "the teacher's config."
+            f'that is used. {"; ".join(problems)}. Name the file that belongs '
+            "to the teacher's config."
         )
 
 

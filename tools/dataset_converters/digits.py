@@ -128,6 +128,7 @@ def convert(out, train_per_class):
 
 
 def main():
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--out', type=Path, default=Path('data/digits'))
     parser.add_argument(

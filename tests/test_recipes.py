@@ -1,0 +1,144 @@
+"""The configs against tables written from the authors' recipes."""
+
+from pathlib import Path
+
+import pytest
+
+from mmmgd.config import check_config, read_config
+
+ROOT = Path(__file__).parents[1] / 'configs'
+
+
+def _names(folder):
+    return sorted(f'{folder}/{p.name}' for p in (ROOT / folder).glob('*.py'))
+
+
+CLASSIFICATION = _names('classification')
+DETECTION = _names('detection') + _names('instance_segmentation')
+
+# Written from the authors' recipes, not from the configs:
+# teacher, loss_weight, mask_ratio, mask_dim, WSLD, clip
+R18, R34, R50 = (f'resnet{d}_8xb32_in1k.py' for d in (18, 34, 50))
+RECIPES = {
+    'mgd-channel_resnet34_resnet18': (R34, 7e-5, 0.15, 'channel', False, None),
+    'mgd-spatial_resnet34_resnet18': (R34, 7e-5, 0.5, 'spatial', False, None),
+    'mgd-channel-wsld_resnet34_resnet18': (
+        R34, 7e-5, 0.15, 'channel', True, None),
+    'mgd-channel_resnet50_mobilenet-v1': (
+        R50, 7e-5, 0.15, 'channel', False, 5.0),
+    'mgd-channel-wsld_resnet50_mobilenet-v1': (
+        R50, 7e-5, 0.15, 'channel', True, 5.0),
+    'mgd-channel_resnet18_resnet18': (R18, 7e-5, 0.15, 'channel', False, None),
+    'mimic_resnet34_resnet18': (R34, 7e-5, None, None, False, None),
+    'mimic_resnet18_resnet18': (R18, 7e-5, None, None, False, None),
+    'mobilenet-v1': None,
+}  # fmt: skip
+
+
+# student, teacher, loss_weight, mask_ratio, FPN levels, inherit, epochs, lr
+CASCADE = 'dcn/cascade-mask-rcnn_x101-32x4d-dconv-c3-c5_fpn_1x_coco.py'
+BACKBONE_OUT = ['neck', 'bbox_head']
+DETECTION_RECIPES = {
+    'detection/mgd_retinanet-x101_retinanet-r50_2x_coco.py': (
+        'RetinaNet', 'retinanet/retinanet_x101-64x4d_fpn_1x_coco.py',
+        2e-5, 0.65, 5, BACKBONE_OUT, 24, 0.01),
+    'detection/mgd_cascade-mask-rcnn-x101_faster-rcnn-r50_2x_coco.py': (
+        'FasterRCNN', CASCADE, 5e-7, 0.45, 4, [], 24, 0.02),
+    'detection/mgd_reppoints-x101_reppoints-r50_2x_coco.py': (
+        'RepPointsDetector',
+        'reppoints/reppoints-moment_x101-dconv-c3-c5_fpn-gn_head-gn_2x_coco'
+        '.py', 2e-5, 0.65, 5, BACKBONE_OUT, 24, 0.01),
+    'instance_segmentation/mgd_solo-r101_solo-r50_1x_coco.py': (
+        'SOLO', None, 2e-5, 0.65, 4, ['neck', 'mask_head'], 12, 0.01),
+    'instance_segmentation/'
+    'mgd_cascade-mask-rcnn-x101_mask-rcnn-r50_2x_coco.py': (
+        'MaskRCNN', CASCADE, 5e-7, 0.45, 4, [], 24, 0.02),
+    'instance_segmentation/solo_r101_fpn_3x_coco.py': None,
+}  # fmt: skip
+
+
+def _read(name):
+    return read_config(str(ROOT / name))
+
+
+def test_there_is_a_recipe_for_each_config():
+    names = {Path(c).name for c in CLASSIFICATION}
+    assert names == {f'{r}_8xb32_in1k.py' for r in RECIPES}
+
+
+@pytest.mark.parametrize('name', CLASSIFICATION)
+def test_recipes_of_classification(name):
+    cfg = _read(name)
+    check_config(cfg)
+    assert cfg.train_cfg.max_epochs == 100
+    sgd = cfg.optim_wrapper.optimizer
+    assert sgd.type == 'SGD'
+    assert (sgd.lr, sgd.momentum, sgd.weight_decay) == (0.1, 0.9, 0.0001)
+    assert cfg.param_scheduler.milestones == [30, 60, 90]
+    assert cfg.train_dataloader.batch_size == 32
+    assert cfg.auto_scale_lr.base_batch_size == 256  # 8 x 32
+    recipe = RECIPES[Path(name).name.removesuffix('_8xb32_in1k.py')]
+    if recipe is None:
+        assert cfg.model.backbone.type == 'mmmgd.MobileNetV1'
+        return
+    teacher, weight, ratio, dim, wsld, clip = recipe
+    model = cfg.model
+    assert model.teacher.config == f'mmpretrain::resnet/{teacher}'
+    assert 'checkpoint' not in model.teacher  # the published weights
+    mgd = model.distill.loss_mgd
+    assert mgd.loss == dict(type='mmmgd.MGDLoss', loss_weight=weight)
+    assert mgd.connector.get('mask_ratio') == ratio
+    assert mgd.connector.get('mask_dim') == dim
+    last = 'backbone.layer4'
+    if 'mobilenet' in name:
+        last = dict(student='backbone.stage5', teacher=last)
+    assert mgd.points == last
+    assert ('loss_wsld' in model.distill) == wsld
+    if wsld:
+        assert model.distill.loss_wsld.loss == dict(
+            type='mmmgd.WSLD', tau=2, loss_weight=2.5
+        )
+    grad = cfg.optim_wrapper.get('clip_grad')
+    assert (grad and grad.max_norm) == clip
+
+
+@pytest.mark.parametrize('name', [n for n in DETECTION if '/mgd_' in n])
+def test_recipes_of_detection(name):
+    cfg = _read(name)
+    check_config(cfg)
+    student, teacher, weight, ratio, levels, parts, epochs, lr = (
+        DETECTION_RECIPES[name]
+    )
+    model = cfg.model
+    assert model.student.type == student
+    assert model.student.backbone.depth == 50
+    if teacher is None:
+        assert model.teacher.config.endswith('solo_r101_fpn_3x_coco.py')
+    else:
+        assert model.teacher.config == f'mmdet::{teacher}'
+        assert 'checkpoint' not in model.teacher  # the published weights
+    assert list(model.get('inherit', [])) == parts
+    mgd = model.distill.loss_mgd
+    assert list(model.distill) == ['loss_mgd']
+    assert mgd.loss == dict(type='mmmgd.MGDLoss', loss_weight=weight)
+    assert mgd.connector == dict(type='mmmgd.MGDConnector', mask_ratio=ratio)
+    assert mgd.points == [f'neck.fpn_convs.{i}.conv' for i in range(levels)]
+    assert cfg.train_cfg.max_epochs == epochs
+    steps = {12: [8, 11], 24: [16, 22]}[epochs]
+    assert cfg.param_scheduler[-1].milestones == steps
+    sgd = cfg.optim_wrapper.optimizer
+    assert (sgd.type, sgd.lr, sgd.momentum, sgd.weight_decay) == (
+        'SGD', lr, 0.9, 0.0001,
+    )  # fmt: skip
+    assert cfg.optim_wrapper.clip_grad == dict(max_norm=35, norm_type=2)
+    assert cfg.train_dataloader.batch_size == 2
+    assert cfg.auto_scale_lr.base_batch_size == 16  # 8 x 2
+    assert not cfg.get('find_unused_parameters', False)
+
+
+def test_the_solo_teacher():
+    cfg = _read('instance_segmentation/solo_r101_fpn_3x_coco.py')
+    assert cfg.model.type == 'SOLO'
+    assert cfg.model.backbone.depth == 101
+    assert cfg.train_cfg.max_epochs == 36
+    assert cfg.param_scheduler[-1].milestones == [27, 33]
