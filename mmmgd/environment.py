@@ -52,9 +52,9 @@ PROBES = {
     'mmengine': 'import mmengine.runner',
     'mmcv': 'import mmcv',
     'operators': OPERATORS,
-    'mmpretrain': 'import mmpretrain.models',
-    'mmdet': 'import mmdet.models',
-    'mmseg': 'import mmseg.models',
+    'mmpretrain': 'import mmpretrain.models, mmpretrain.datasets',
+    'mmdet': 'import mmdet.models, mmdet.datasets',
+    'mmseg': 'import mmseg.models, mmseg.datasets',
     'mmrazor': 'import mmmgd.compat, mmrazor.models',
 }
 MARK = '@@mmmgd-probe '

@@ -1,0 +1,173 @@
+"""Draw scenes of handwritten digits, and write them like COCO.
+
+Several digits, between 12 and 64 pixels high, lie on a textured background
+among strokes that mean nothing. What covers what is known, so that every digit
+has the mask of its visible part. :func:`draw_scene` draws, and knows no file
+format; ``digits.py`` is the command line.
+"""
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw
+from pycocotools import mask as coco_mask
+
+CLASSES = tuple('0123456789')
+DIGITS = (2, 6)  # in a scene, fewest and most
+SIDE = (12, 64)  # of a scan when placed, in pixels
+STROKES = (3, 8)
+MIN_VISIBLE = 0.75  # share of a digit that later ones must leave
+MIN_AREA = 12  # visible pixels that a digit must keep
+TRIES = 20  # places tried for a digit before it is left out
+
+
+class Scene(NamedTuple):
+    """An image and what can be seen in it.
+
+    Attributes:
+        image (np.ndarray): RGB, uint8, with shape (H, W, 3).
+        masks (np.ndarray): Visible part of each digit, bool, (n, H, W).
+        labels (np.ndarray): Digit of each mask, (n,).
+    """
+
+    image: np.ndarray
+    masks: np.ndarray
+    labels: np.ndarray
+
+
+def draw_scene(rng, scans, labels, size=128):
+    """Draw one scene; the same state of ``rng`` gives the same pixels.
+
+    Args:
+        rng (np.random.Generator): Where all choices come from.
+        scans (np.ndarray): Digits to choose from, uint8, (n, 8, 8).
+        labels (np.ndarray): Which digit each scan is, (n,).
+        size (int): Height and width of the image.
+
+    Returns:
+        Scene: At least one digit, the topmost last.
+    """
+    image = _background(rng, size)
+    masks, chosen = np.zeros((0, size, size), bool), []
+    for _ in range(rng.integers(DIGITS[0], DIGITS[1] + 1)):
+        scan = rng.integers(len(scans))
+        ink = _place(rng, scans[scan], masks, size)
+        if ink is None:
+            continue
+        masks = np.concatenate([masks & (ink < 0.5), ink[None] >= 0.5])
+        chosen.append(labels[scan])
+        color = rng.uniform(150, 255, 3)
+        image += ink[..., None] * (color - image)
+    image += rng.normal(0, 6, image.shape)
+    if rng.random() < 0.5:  # dark digits on a light background
+        image = 255 - image
+    image = np.rint(image.clip(0, 255)).astype(np.uint8)
+    return Scene(image, masks, np.array(chosen))
+
+
+def _background(rng, size):
+    """Return coarse and fine blots with strokes, float, (size, size, 3)."""
+    image = rng.uniform(30, 90) + np.zeros((size, size, 3))
+    for cells, strength in ((4, 60), (24, 30)):
+        blots = rng.integers(0, 256, (cells, cells, 3), np.uint8)
+        blots = Image.fromarray(blots).resize((size, size), Image.BICUBIC)
+        image += strength * (np.asarray(blots) / 255 - 0.5)
+    strokes = Image.fromarray(image.clip(0, 255).astype(np.uint8))
+    draw = ImageDraw.Draw(strokes)
+    for _ in range(rng.integers(STROKES[0], STROKES[1] + 1)):
+        start = rng.uniform(0, size, 2)
+        steps = rng.normal(0, 0.1 * size, (rng.integers(1, 4), 2))
+        path = np.cumsum([start, *steps], axis=0)
+        color = tuple(int(c) for c in rng.integers(100, 240, 3))
+        draw.line(
+            [(float(x), float(y)) for x, y in path],
+            fill=color,
+            width=int(rng.integers(1, 5)),
+            joint='curve',
+        )
+    return np.asarray(strokes).astype(float)
+
+
+def _place(rng, scan, masks, size):
+    """Return how much ink of a scan is at each pixel, and None for no room.
+
+    There is room where the digits that lie there stay visible enough. Sizes
+    are as often between 12 and 24 pixels as between 24 and 48.
+    """
+    low, high = np.log2(SIDE)
+    for _ in range(TRIES):
+        side = int(2 ** rng.uniform(low, high))
+        left, top = rng.integers(0, size - side + 1, 2)
+        # Pillow resizes bytes in integer arithmetic: the same everywhere.
+        large = Image.fromarray(scan).resize((side, side), Image.BICUBIC)
+        ink = np.zeros((size, size))
+        ink[top : top + side, left : left + side] = np.asarray(large) / 255
+        ink = ((ink - 0.3) / 0.4).clip(0, 1)  # sharper than the scan
+        before = masks.sum((1, 2))
+        after = (masks & (ink < 0.5)).sum((1, 2))
+        enough = np.maximum(MIN_VISIBLE * before, MIN_AREA)
+        if (after >= enough).all() and (ink >= 0.5).sum() >= MIN_AREA:
+            return ink
+    return None
+
+
+def make_scene(split, number, scans, labels, size):
+    """Draw a scene by its number; a larger set contains the smaller one."""
+    rng = np.random.default_rng([('train', 'val').index(split), number])
+    return draw_scene(rng, scans, labels, size)
+
+
+def write_coco(out, scans, counts, size=128):
+    """Write scenes like COCO into an empty folder.
+
+    ``<split>/NNNN.png`` and ``annotations/instances_<split>.json``; category
+    ids are the digits plus one.
+
+    Args:
+        out (Path): The folder.
+        scans (dict): Images and labels to choose from, for each split.
+        counts (dict): Scenes of each split.
+        size (int): Height and width of the images.
+    """
+    (out / 'annotations').mkdir(parents=True)
+    for split, count in counts.items():
+        (out / split).mkdir()
+        images, annotations = [], []
+        for number in range(count):
+            scene = make_scene(split, number, *scans[split], size)
+            name = f'{number:04d}.png'
+            Image.fromarray(scene.image).save(out / split / name)
+            images.append(
+                dict(id=number + 1, file_name=name, height=size, width=size)
+            )
+            for mask, label in zip(scene.masks, scene.labels, strict=True):
+                annotations.append(
+                    dict(
+                        id=len(annotations) + 1,
+                        image_id=number + 1,
+                        category_id=int(label) + 1,
+                        iscrowd=0,
+                        **describe(mask),
+                    )
+                )
+        categories = [dict(id=i + 1, name=c) for i, c in enumerate(CLASSES)]
+        content = dict(
+            images=images, annotations=annotations, categories=categories
+        )
+        file = out / 'annotations' / f'instances_{split}.json'
+        file.write_text(json.dumps(content) + '\n')
+
+
+def describe(mask):
+    """Return the box, area and run lengths of a mask, as COCO has them."""
+    rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    y, x = np.nonzero(mask)
+    left, top = int(x.min()), int(y.min())
+    return dict(
+        bbox=[left, top, int(x.max()) + 1 - left, int(y.max()) + 1 - top],
+        area=int(mask.sum()),
+        segmentation=dict(
+            size=list(mask.shape), counts=rle['counts'].decode()
+        ),
+    )
