@@ -174,7 +174,11 @@ def test_two_stacks_in_one_environment(patient):
 
 def test_a_crash_is_a_finding_and_the_rest_is_still_examined(patient):
     dists = {**ONEDL, 'onedl-mmdetection': '3', 'onedl-mmsegmentation': '1'}
-    files = {'mmdet/models.py': 'import os; os.abort()', 'mmseg/models.py': ''}
+    files = {
+        'mmdet/models.py': 'import os; os.abort()',
+        'mmseg/models.py': '',
+        'mmseg/datasets.py': '',
+    }
 
     status, text = patient(dists, {**WORKING, **files})
 

@@ -1,7 +1,7 @@
-# The teacher: the student's network, four times as wide.
+# The teacher: the student's network, eight times as wide.
 _base_ = 'classification_baseline.py'
 
-width = 16
+width = 32
 model = dict(
     backbone=dict(stem_channels=width, base_channels=width),
     head=dict(in_channels=8 * width),

@@ -19,6 +19,9 @@ model = dict(
         in_channels=channels,
         feat_channels=channels,
         stacked_convs=2,
-        anchor_generator=dict(octave_base_scale=2),
+        norm_cfg=dict(type='GN', num_groups=8),
+        anchor_generator=dict(
+            octave_base_scale=2, scales_per_octave=2, ratios=[1.0, 2.0]
+        ),
     ),
 )

@@ -60,6 +60,11 @@ class MGDDistill(BaseModel):
                 'Expected `distill` to name at least one loss, but got {}. '
                 'To train the plain student, use its own config.'
             )
+        if isinstance(inherit, str):
+            raise ValueError(
+                f'Expected `inherit` to be a list of parts, but got '
+                f'{inherit!r}. Write [{inherit!r}].'
+            )
         student = dict(student)
         if data_preprocessor is not None:
             student.setdefault('data_preprocessor', data_preprocessor)

@@ -22,11 +22,6 @@ def check_inherit(
         ValueError: If a part does not exist (close names are offered), or a
             tensor of it is missing or of another shape on one side.
     """
-    if isinstance(parts, str):
-        raise ValueError(
-            f'Expected `inherit` to be a list of parts, but got {parts!r}. '
-            f'Write [{parts!r}].'
-        )
     for part in parts:
         mine = find_module(student, part, 'student').state_dict()
         theirs = find_module(teacher, part, 'teacher').state_dict()

@@ -1,0 +1,111 @@
+"""Converts the original SOLO weights (WXinlong/SOLO) to mmdet's names.
+
+The teacher SOLO R101 3x is in no model zoo of mmdet; this makes one of the
+original file:
+
+    python tools/model_converters/solo_original.py SOLO_R101_3x.pth \
+        checkpoints/solo_r101_fpn_3x_coco.pth
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from mmengine.registry import MODELS, DefaultScope
+from torch import Tensor
+
+from mmmgd.checkpoint import read_state_dict
+from mmmgd.config import read_config
+
+CONFIG = (
+    Path(__file__).parents[2]
+    / 'configs/instance_segmentation/solo_r101_fpn_3x_coco.py'
+)
+RENAMED = {
+    'bbox_head.': 'mask_head.',
+    'ins_convs': 'mask_convs',
+    'cate_convs': 'cls_convs',
+    'solo_ins_list': 'conv_mask_list',
+    'solo_cate': 'conv_cls',
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Reads, renames, checks against the model, writes."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('source', help='the original file')
+    parser.add_argument('target', type=Path, help='the file to write')
+    parser.add_argument(
+        '--config', default=str(CONFIG), help='config of the SOLO model'
+    )
+    args = parser.parse_args(argv)
+    try:
+        state = convert(read_state_dict(args.source))
+        check_fits(state, expected_shapes(args.config))
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    args.target.parent.mkdir(parents=True, exist_ok=True)
+    part = args.target.with_name(f'{args.target.name}.{os.getpid()}.part')
+    torch.save({'state_dict': state, 'meta': {}}, part)
+    part.replace(args.target)
+    print(f'{len(state)} tensors written to {args.target}')
+
+
+def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the weights under mmdet's names; the values stay as they are."""
+    renamed = {}
+    for key, value in state.items():
+        for old, new in RENAMED.items():
+            key = key.replace(old, new)
+        renamed[key] = value
+    return renamed
+
+
+def expected_shapes(config: str) -> dict[str, tuple[int, ...]]:
+    """Returns the shape of each tensor that the config's model has."""
+    cfg = read_config(config)
+    with (
+        DefaultScope.overwrite_default_scope(cfg.default_scope),
+        torch.device('meta'),
+    ):
+        model = MODELS.build(cfg.model)
+    return {k: tuple(v.shape) for k, v in model.state_dict().items()}
+
+
+def check_fits(
+    state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raises ValueError if the file is not one of that model.
+
+    Batch counters of BN may lack: files of its time do not have them, and
+    nothing reads them outside training.
+    """
+    counters = {k for k in shapes if k.endswith('num_batches_tracked')}
+    problems = {
+        'missing': [k for k in shapes if k not in state and k not in counters],
+        'not in the model': [k for k in state if k not in shapes],
+        'of another shape': [
+            f'{k} {tuple(v.shape)} instead of {shapes[k]}'
+            for k, v in state.items()
+            if k in shapes and tuple(v.shape) != shapes[k]
+        ],
+    }
+    found = [
+        f'{len(keys)} tensors {word}: {", ".join(keys[:5])}'
+        + (', ...' if len(keys) > 5 else '')
+        for word, keys in problems.items()
+        if keys
+    ]
+    if found:
+        raise ValueError(
+            'expected the original SOLO file of the config, but it does not '
+            f'fit. {"; ".join(found)}. Name the config that belongs to the '
+            'file with --config.'
+        )
+
+
+if __name__ == '__main__':
+    main()
