@@ -7,6 +7,7 @@ import contextlib
 import os
 import os.path as osp
 import pickle
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +25,10 @@ PREFIXES = ('module.', 'architecture.', 'student.')
 # Where trainers put weights, the best first. MMEngine's EMA files already
 # hold the averaged weights in `state_dict`.
 SECTIONS = ('state_dict', 'state_dict_ema', 'model_ema', 'model')
+
+
+# The methods of its own class that a log history of MMEngine names.
+STATISTICS = ('min', 'max', 'current', 'mean')
 
 
 def read_state_dict(path: str) -> dict[str, Tensor]:
@@ -97,8 +102,8 @@ def _read(path: str) -> Any:
     except pickle.UnpicklingError as error:
         raise ValueError(
             f'{path!r} cannot be read without running code that it contains, '
-            f'or is not a checkpoint: {_first_line(error)} If you '
-            'trust it, save its state_dict anew with torch.save.'
+            f'or is not a checkpoint ({_reason(error)}). If you trust it, '
+            'save its state_dict anew with torch.save.'
         ) from error
     except (RuntimeError, EOFError, OSError) as error:
         raise ValueError(
@@ -143,7 +148,7 @@ def _statistic(owner: Any, name: str) -> Any:
 
     The real one on the list would open every object to a file's code.
     """
-    if owner is HistoryBuffer and name in HistoryBuffer._statistics_methods:
+    if owner is HistoryBuffer and name in STATISTICS:
         return getattr(owner, name)
     raise pickle.UnpicklingError(f'getattr({owner!r}, {name!r}) refused.')
 
@@ -158,6 +163,12 @@ def _is_state_dict(content: Any) -> bool:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _reason(error: Exception) -> str:
+    """Find in torch's page of advice what the file asked for."""
+    found = re.search(r'GLOBAL \S+|getattr\(.*?\) refused', str(error))
+    return found.group() if found else _first_line(error)
 
 
 def _describe(content: Any) -> str:

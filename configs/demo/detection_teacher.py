@@ -1,7 +1,7 @@
 # The teacher: the student's network, wider, and trained for longer.
 _base_ = 'detection_baseline.py'
 
-width, channels = 32, 64
+width, channels = 16, 64
 model = dict(
     backbone=dict(base_channels=width),
     neck=dict(

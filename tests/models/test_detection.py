@@ -274,8 +274,8 @@ def test_neck_and_head_start_from_the_teacher(build, tmp_path):
 @pytest.mark.parametrize(
     ('parts', 'message'),
     [
-        (['neck'], r"'neck.lateral_convs.0.conv.weight' is \(32, 16, 1, 1\) in "
-                   r'the student and \(32, 24, 1, 1\)'),
+        (['neck'], r"lateral_convs.0.conv.weight' is \(32, 16, 1, 1\) in the "
+                   r'student and \(32, 24, 1, 1\)'),
         (['bbox_haed'], "Close names: 'bbox_head'"),
         ('neck', r"Write \['neck'\]"),
     ],

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from pycocotools import mask as coco_mask
 
 CLASSES = tuple('0123456789')
-DIGITS = (2, 6)  # in a scene, fewest and most
+DIGITS = (3, 6)  # in a scene, fewest and most
 SIDE = (12, 64)  # of a scan when placed, in pixels
 STROKES = (3, 8)
 MIN_VISIBLE = 0.75  # share of a digit that later ones must leave
@@ -60,8 +60,6 @@ def draw_scene(rng, scans, labels, size=128):
         color = rng.uniform(150, 255, 3)
         image += ink[..., None] * (color - image)
     image += rng.normal(0, 6, image.shape)
-    if rng.random() < 0.5:  # dark digits on a light background
-        image = 255 - image
     image = np.rint(image.clip(0, 255)).astype(np.uint8)
     return Scene(image, masks, np.array(chosen))
 
@@ -92,12 +90,10 @@ def _background(rng, size):
 def _place(rng, scan, masks, size):
     """Return how much ink of a scan is at each pixel, and None for no room.
 
-    There is room where the digits that lie there stay visible enough. Sizes
-    are as often between 12 and 24 pixels as between 24 and 48.
+    There is room where the digits that lie there stay visible enough.
     """
-    low, high = np.log2(SIDE)
     for _ in range(TRIES):
-        side = int(2 ** rng.uniform(low, high))
+        side = int(rng.integers(SIDE[0], SIDE[1] + 1))
         left, top = rng.integers(0, size - side + 1, 2)
         # Pillow resizes bytes in integer arithmetic: the same everywhere.
         large = Image.fromarray(scan).resize((side, side), Image.BICUBIC)
