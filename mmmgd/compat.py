@@ -1,32 +1,26 @@
-"""The repairs that the codebases below us need, and nothing else.
+"""Repairs for the codebases below us, each only where upstream still fails.
 
 ``import mmmgd.compat`` before MMRazor, or before reading an ``mmseg::``
-config. It imports none of the codebases and changes neither torch nor any
-version number. A repair steps in only where upstream fails, so each one ends
-by itself when upstream mends the cause. Lines are those of MMRazor 1.0.0 and
-onedl-mmengine 0.10.12.
+config. It imports no codebase, and changes neither torch nor a version number.
+Lines are those of MMRazor 1.0.0 and onedl-mmengine 0.10.12.
 
-1. **MMRazor on today's torch and mmcv.**
-
-   - ``mmrazor/__init__.py:16-19`` asserts mmcv <= 2.1.0. Its distillation half
-     runs on newer ones.
-   - ``structures/quantization/backend_config/common_operator_config_utils.py``
-     needs three names that torch 2.0 removed: ``reverse2``, ``reverse3`` and
-     ``reverse_sequential_wrapper2`` (lines 21-23). A placeholder hides that
-     (26-44) until line 53, where it ends the import of all of
-     ``mmrazor.models`` as "`torch>=1.13` is not installed properly". Here the
-     quantization half, and only it, becomes absent, and says so if asked.
-   - ``models/losses/kd_soft_ce_loss.py:9`` imports from ``mmcls``, which is
-     now ``mmpretrain``. A placeholder hides that (line 12) until the first
-     batch of ``KDSoftCELoss``. Here mmpretrain's function takes its place.
-
-2. **mmseg:: config paths.** ``mmengine/config/utils.py:22`` maps ``mmseg`` to
-   the distribution ``mmsegmentation``. Beside ``onedl-mmsegmentation`` that
-   one is not there, ``Config.fromfile`` fails, and ``mmengine/hub/hub.py:36``
-   pip-installs it over the user's environment.
-
-3. **joblib** is imported by MMRazor (``models/task_modules/predictor/handler/
-   base_handler.py:2``) but not declared: it belongs in our requirements.
+- ``mmrazor/__init__.py:16-19`` asserts mmcv <= 2.1.0. Its distillation half
+  runs on newer ones.
+- ``mmrazor/structures/quantization/backend_config/
+  common_operator_config_utils.py:21-23`` imports ``reverse2``, ``reverse3`` and
+  ``reverse_sequential_wrapper2``, which torch 2.0 removed. A placeholder
+  (26-44) hides that until line 53 ends the import of all ``mmrazor.models`` as
+  "`torch>=1.13` is not installed properly". Here the quantization half, and
+  only it, becomes absent, and says so if asked.
+- ``mmrazor/models/losses/kd_soft_ce_loss.py:9`` imports from ``mmcls``, now
+  ``mmpretrain``. A placeholder (12) hides that until the first batch of
+  ``KDSoftCELoss``. Here mmpretrain's function takes its place.
+- ``mmengine/config/utils.py:22`` maps ``mmseg`` to the distribution
+  ``mmsegmentation``. Beside ``onedl-mmsegmentation`` that is not there:
+  ``Config.fromfile`` fails, and ``mmengine/hub/hub.py:36`` pip-installs it over
+  the user's environment.
+- ``mmrazor/models/task_modules/predictor/handler/base_handler.py:2`` imports
+  joblib, which MMRazor does not declare: it belongs in our requirements.
 """
 
 import importlib
@@ -56,12 +50,10 @@ _QUANTIZATION: dict[str, dict[str, str]] = {
         'MMArchitectureQuant': 'MODELS',
         'MMArchitectureQuantDDP': 'MODEL_WRAPPERS',
     },
-    'mmrazor.engine.runner.quantization_loops': {
-        'LSQEpochBasedLoop': 'LOOPS',
-        'PTQLoop': 'LOOPS',
-        'QATEpochBasedLoop': 'LOOPS',
-        'QATValLoop': 'LOOPS',
-    },
+    'mmrazor.engine.runner.quantization_loops': dict.fromkeys(
+        ['LSQEpochBasedLoop', 'PTQLoop', 'QATEpochBasedLoop', 'QATValLoop'],
+        'LOOPS',
+    ),
 }
 
 
@@ -93,11 +85,10 @@ def _stand_in(module: str, name: str, refusal: str) -> type:
 
 
 def _make_absent(module: ModuleType, reason: str) -> None:
-    """Empty a module that cannot be run, so that it explains itself.
+    """Empty a module that cannot be run: to use a name of it explains why.
 
-    ``from module import name`` and ``import module.name`` raise ImportError
-    (by :class:`MMRazorFinder`), ``module.name`` raises AttributeError, and
-    ``from module import *`` brings nothing.
+    Importing the name raises ImportError (by :class:`MMRazorFinder`), reading
+    it AttributeError, and ``from module import *`` brings nothing.
     """
     prefix, path = f'{module.__name__}.', _AbsentPath(reason)
 
@@ -191,11 +182,7 @@ class MMRazorFinder(MetaPathFinder):
         path: Sequence[str] | None,
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
-        """Wrap the loader that the other finders name.
-
-        Raises:
-            ImportError: If the parent module of ``fullname`` is absent.
-        """
+        """Wrap the loader that other finders name; refuse what is absent."""
         if isinstance(path, _AbsentPath):
             raise ImportError(path.refusal(fullname), name=fullname)
         if fullname not in _RUNNERS:

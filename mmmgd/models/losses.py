@@ -29,9 +29,8 @@ class MGDLoss(nn.Module):
         return self.loss_weight * functional.mgd_loss(preds_S, preds_T)
 
 
-@MODELS.register_module()
-class KLDivergence(nn.Module):
-    """Hinton's soft labels: see :func:`functional.kl_divergence`.
+class _TemperedLoss(nn.Module):
+    """Holds what all losses on logits have.
 
     Args:
         tau: Temperature.
@@ -42,6 +41,11 @@ class KLDivergence(nn.Module):
         super().__init__()
         self.tau = tau
         self.loss_weight = loss_weight
+
+
+@MODELS.register_module()
+class KLDivergence(_TemperedLoss):
+    """Hinton's soft labels: see :func:`functional.kl_divergence`."""
 
     def forward(self, preds_S: Tensor, preds_T: Tensor) -> Tensor:
         """Compare logits with shape (N, C, ...); returns a scalar."""
@@ -51,18 +55,8 @@ class KLDivergence(nn.Module):
 
 
 @MODELS.register_module()
-class WSLD(nn.Module):
-    """Weighted soft labels: see :func:`functional.weighted_soft_label`.
-
-    Args:
-        tau: Temperature.
-        loss_weight: Weight of the loss.
-    """
-
-    def __init__(self, tau: float, loss_weight: float) -> None:
-        super().__init__()
-        self.tau = tau
-        self.loss_weight = loss_weight
+class WSLD(_TemperedLoss):
+    """Weighted soft labels: see :func:`functional.weighted_soft_label`."""
 
     def forward(
         self, preds_S: Tensor, preds_T: Tensor, gt_labels: Tensor
@@ -74,18 +68,8 @@ class WSLD(nn.Module):
 
 
 @MODELS.register_module()
-class ChannelWiseDivergence(nn.Module):
-    """Channel-wise KL: see :func:`functional.channel_wise_divergence`.
-
-    Args:
-        tau: Temperature.
-        loss_weight: Weight of the loss.
-    """
-
-    def __init__(self, tau: float, loss_weight: float) -> None:
-        super().__init__()
-        self.tau = tau
-        self.loss_weight = loss_weight
+class ChannelWiseDivergence(_TemperedLoss):
+    """Channel-wise KL: see :func:`functional.channel_wise_divergence`."""
 
     def forward(self, preds_S: Tensor, preds_T: Tensor) -> Tensor:
         """Compare maps with shape (N, C, H, W); returns a scalar."""
