@@ -7,8 +7,8 @@ Lines are those of MMRazor 1.0.0 and onedl-mmengine 0.10.12.
 - ``mmrazor/__init__.py:16-19`` asserts mmcv <= 2.1.0. Its distillation half
   runs on newer ones.
 - ``mmrazor/structures/quantization/backend_config/
-  common_operator_config_utils.py:21-23`` imports ``reverse2``, ``reverse3`` and
-  ``reverse_sequential_wrapper2``, which torch 2.0 removed. A placeholder
+  common_operator_config_utils.py:21-23`` imports ``reverse2``, ``reverse3``
+  and ``reverse_sequential_wrapper2``, which torch 2.0 removed. A placeholder
   (26-44) hides that until line 53 ends the import of all ``mmrazor.models`` as
   "`torch>=1.13` is not installed properly". Here the quantization half, and
   only it, becomes absent, and says so if asked.
@@ -17,8 +17,8 @@ Lines are those of MMRazor 1.0.0 and onedl-mmengine 0.10.12.
   ``KDSoftCELoss``. Here mmpretrain's function takes its place.
 - ``mmengine/config/utils.py:22`` maps ``mmseg`` to the distribution
   ``mmsegmentation``. Beside ``onedl-mmsegmentation`` that is not there:
-  ``Config.fromfile`` fails, and ``mmengine/hub/hub.py:36`` pip-installs it over
-  the user's environment.
+  ``Config.fromfile`` fails, and ``mmengine/hub/hub.py:36`` pip-installs it
+  over the user's environment.
 - ``mmrazor/models/task_modules/predictor/handler/base_handler.py:2`` imports
   joblib, which MMRazor does not declare: it belongs in our requirements.
 """
@@ -74,14 +74,11 @@ class _AbsentPath(list[str]):
         )
 
 
-def _stand_in(module: str, name: str, refusal: str) -> type:
-    """Make a class that raises ``refusal`` when it is built."""
+class _StandIn:
+    """Base of absent classes: to build one raises its docstring."""
 
-    def refuse(self: object, *args: Any, **kwargs: Any) -> None:
-        raise ImportError(refusal)
-
-    body = {'__init__': refuse, '__module__': module, '__doc__': refusal}
-    return type(name, (), body)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise ImportError(self.__doc__)
 
 
 def _make_absent(module: ModuleType, reason: str) -> None:
@@ -102,7 +99,9 @@ def _make_absent(module: ModuleType, reason: str) -> None:
     vars(module).update(__path__=path, __all__=[], __getattr__=refuse)
     registries = importlib.import_module('mmrazor.registry')
     for name, registry in _QUANTIZATION[module.__name__].items():
-        cls = _stand_in(module.__name__, name, path.refusal(prefix + name))
+        refusal = path.refusal(prefix + name)
+        body = {'__module__': module.__name__, '__doc__': refusal}
+        cls = type(name, (_StandIn,), body)
         setattr(module, name, cls)
         getattr(registries, registry).register_module(
             name=name, module=cls, force=True
@@ -177,10 +176,7 @@ class MMRazorFinder(MetaPathFinder):
     """Finds just the modules that need a repair, where they would be found."""
 
     def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,
-        target: ModuleType | None = None,
+        self, fullname: str, path: Sequence[str] | None, target: Any = None
     ) -> ModuleSpec | None:
         """Wrap the loader that other finders name; refuse what is absent."""
         if isinstance(path, _AbsentPath):

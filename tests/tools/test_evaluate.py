@@ -1,0 +1,107 @@
+"""tools/test.py, run for real on a tiny model and images."""
+
+import json
+import os
+import pickle
+
+import pytest
+import torch
+
+pytest.importorskip('mmpretrain')
+pytestmark = pytest.mark.usefixtures('in_project')
+
+
+def test_out_json_equals_the_last_validation(
+    trained, project, tester, rank_file, last_accuracy
+):
+    checkpoint = str(trained / 'epoch_1.pth')
+    metrics = tester.main(
+        [
+            'tiny.py',
+            checkpoint,
+            '--work-dir',
+            str(project / 'tested'),
+            '--out',
+            'out/metrics.json',
+            '--show-dir',
+            'painted',
+            '--cfg-options',
+            'experiment_name=json',
+        ]
+    )
+    written = json.loads((project / 'out' / 'metrics.json').read_text())
+    assert written == metrics
+    assert written['accuracy/top1'] == last_accuracy(trained)
+    assert os.listdir(project / 'out') == ['metrics.json']  # no temporary
+    assert len(list((project / 'painted').rglob('*.png'))) == 24
+    # The optimizer of the file is of no interest, nor is its epoch.
+    assert rank_file()['epoch'] == 0
+
+
+def test_out_pkl_holds_every_prediction(trained, project, tester):
+    tester.main(
+        [
+            'tiny.py',
+            str(trained / 'epoch_1.pth'),
+            '--out',
+            'out.pkl',
+            '--work-dir',
+            str(project / 'pickled'),
+            '--cfg-options',
+            'experiment_name=pkl',
+        ]
+    )
+    predictions = pickle.loads((project / 'out.pkl').read_bytes())
+    assert len(predictions) == 24
+    assert {'pred_score', 'gt_label'} <= set(predictions[0])
+
+
+@pytest.mark.parametrize(
+    ('argv', 'message'),
+    [
+        (['tinny.py', 'gone.pth'], "checkpoint: there is no file 'gone.pth'"),
+        (['tinny.py', 'tiny.py'], 'Close names: tiny.py'),
+        (['tiny.py', 'tiny.py', '--out', 'x.csv'], "but got 'x.csv'"),
+        (
+            [
+                'tiny.py',
+                'tiny.py',
+                '--show-dir',
+                'x',
+                '--cfg-options',
+                'default_hooks.visualization=None',
+            ],
+            '--show-dir expected',
+        ),
+    ],
+)
+def test_test_errors(argv, message, tester):
+    with pytest.raises(SystemExit) as error:
+        tester.main(argv)
+    assert message in str(error.value)
+
+
+def test_checkpoint_that_does_not_fit(trained, project, tester):
+    """MMEngine would warn and report the accuracy of random weights."""
+    state = torch.load(trained / 'epoch_1.pth', weights_only=False)[
+        'state_dict'
+    ]
+    torch.save(
+        {'state_dict': {f'architecture.{k}': v for k, v in state.items()}},
+        'prefixed.pth',
+    )
+    options = ['--work-dir', str(project / 'misfit'), '--cfg-options']
+    with pytest.raises(SystemExit, match='are not in it, e.g. .*architecture'):
+        tester.main(
+            ['tiny.py', 'prefixed.pth', *options, 'experiment_name=prefixed']
+        )
+    with pytest.raises(SystemExit, match='size mismatch'):
+        tester.main(
+            [
+                'tiny.py',
+                str(trained / 'epoch_1.pth'),
+                *options,
+                'model.backbone.num_classes=3',
+                'experiment_name=wide',
+            ]
+        )
