@@ -32,15 +32,23 @@ class Task:
     converter: Sequence[str]
     metric: str
     label: str
+    percent: float = 1.0  # what makes a percentage of the metric
+    pictures: bool = True
 
 
+DIGITS = 'tools/dataset_converters/digits.py'
 TASKS = {
     'classification': Task(
-        converter=['tools/dataset_converters/digits.py'],
-        metric='accuracy/top1',
-        label='top-1 (%)',
+        [DIGITS], 'accuracy/top1', 'top-1 (%)', pictures=False
+    ),
+    'detection': Task(
+        [DIGITS, '--layout', 'coco'], 'coco/bbox_mAP', 'box AP (%)', 100.0
+    ),
+    'instance_segmentation': Task(
+        [DIGITS, '--layout', 'coco'], 'coco/segm_mAP', 'mask AP (%)', 100.0
     ),
 }
+DEFAULT = ['classification', 'detection']
 NAMES = {
     'teacher': 'teacher',
     'baseline': 'student alone',
@@ -64,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         '--tasks',
         nargs='+',
-        default=['classification'],
+        default=DEFAULT,
         choices=[*TASKS, 'all'],
     )
     parser.add_argument('--seeds', nargs='+', type=int, default=[0])
@@ -73,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         nargs='+',
         default=['baseline', 'mgd'],
         choices=['baseline', 'mimic', 'mgd'],
+        help='mimic: where the task has a config for it',
     )
     args = parser.parse_args(argv)
     tasks = list(TASKS) if 'all' in args.tasks else args.tasks
@@ -88,17 +97,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     for task, rows in results.items():
         print_table(task, rows)
     seconds = time.monotonic() - begin
-    print(f'{clock(seconds)} in all. Also in {OUT / "results.json"}')
+    print(
+        f'{clock(seconds)} in all. See {OUT}/results.json, */predictions.png'
+    )
 
 
 def stages_of(
     task: str, seeds: Sequence[int], students: Sequence[str]
 ) -> list[Stage]:
     """Return the processes of a task, in order; the teacher runs once."""
-    folder = OUT / task
-    stages = [
-        Stage(f'{task}: data', TASKS[task].converter, folder / 'logs/data.log')
-    ]
+    logs = OUT / task / 'logs'
+    stages = [Stage(f'{task}: data', TASKS[task].converter, logs / 'data.log')]
     runs = [('teacher', seeds[0])]
     runs += [(name, seed) for seed in seeds for name in students]
     for name, seed in runs:
@@ -111,11 +120,19 @@ def stages_of(
         test += ['--out', str(work_dir / 'metrics.json')]
         title = f'{task}: {NAMES[name]}'
         title += f' (seed {seed})' if len(seeds) > 1 else ''
-        log = folder / 'logs' / f'{name}-{seed}'
+        log = logs / f'{name}-{seed}'
         stages += [
             Stage(f'{title}, training', train, log.with_suffix('.train.log')),
             Stage(f'{title}, testing', test, log.with_suffix('.test.log')),
         ]
+    if TASKS[task].pictures:
+        paint = ['tools/analysis_tools/compare_predictions.py']
+        paint += ['--out', str(OUT / task / 'predictions.png')]
+        for name in ['teacher', *students]:
+            config = f'configs/demo/{task}_{name}.py'
+            file = run_dir(task, name, seeds[0]) / 'last.pth'
+            paint += ['--model', NAMES[name], config, str(file)]
+        stages.append(Stage(f'{task}: pictures', paint, logs / 'paint.log'))
     return stages
 
 
@@ -192,7 +209,8 @@ def collect(
         values = []
         for seed in seeds[:1] if name == 'teacher' else seeds:
             file = run_dir(task, name, seed) / 'metrics.json'
-            values.append(json.loads(file.read_text())[TASKS[task].metric])
+            value = json.loads(file.read_text())[TASKS[task].metric]
+            values.append(value * TASKS[task].percent)
         rows[name] = {
             'name': NAMES[name],
             'metric': TASKS[task].metric,
