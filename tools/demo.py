@@ -29,7 +29,7 @@ OUT = ROOT / 'work_dirs' / 'demo'
 class Task:
     """What the demonstration knows of a task; the rest is in its configs."""
 
-    converter: Sequence[str]
+    data: Sequence[Sequence[str]]  # commands that write it
     metric: str
     label: str
     percent: float = 1.0  # what makes a percentage of the metric
@@ -37,15 +37,18 @@ class Task:
 
 
 DIGITS = 'tools/dataset_converters/digits.py'
+FEW = ['--out', 'data/digits_few', '--train-per-class', '10']
+COCO = ['--layout', 'coco']
 TASKS = {
     'classification': Task(
-        [DIGITS], 'accuracy/top1', 'top-1 (%)', pictures=False
+        [[DIGITS], [DIGITS, *FEW]],
+        'accuracy/top1',
+        'top-1 (%)',
+        pictures=False,
     ),
-    'detection': Task(
-        [DIGITS, '--layout', 'coco'], 'coco/bbox_mAP', 'box AP (%)', 100.0
-    ),
+    'detection': Task([[DIGITS, *COCO]], 'coco/bbox_mAP', 'box AP (%)', 100.0),
     'instance_segmentation': Task(
-        [DIGITS, '--layout', 'coco'], 'coco/segm_mAP', 'mask AP (%)', 100.0
+        [[DIGITS, *COCO]], 'coco/segm_mAP', 'mask AP (%)', 100.0
     ),
 }
 DEFAULT = ['classification', 'detection']
@@ -107,7 +110,10 @@ def stages_of(
 ) -> list[Stage]:
     """Return the processes of a task, in order; the teacher runs once."""
     logs = OUT / task / 'logs'
-    stages = [Stage(f'{task}: data', TASKS[task].converter, logs / 'data.log')]
+    stages = [
+        Stage(f'{task}: data', command, logs / f'data-{i}.log')
+        for i, command in enumerate(TASKS[task].data)
+    ]
     runs = [('teacher', seeds[0])]
     runs += [(name, seed) for seed in seeds for name in students]
     for name, seed in runs:

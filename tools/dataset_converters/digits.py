@@ -2,10 +2,11 @@
 
 1,797 scans of 8x8 pixels come with scikit-learn: nothing is downloaded. They
 are written like ImageNet, as ``<out>/{train,val}/<class>/NNNN.png``, where
-NNNN is the number of the scan in ``sklearn.datasets.load_digits``. The same
-options give the same bytes.
+NNNN is the number of the scan in ``sklearn.datasets.load_digits``; or, drawn
+into scenes, like COCO. The same options give the same bytes.
 
     python tools/dataset_converters/digits.py --out data/digits
+    python tools/dataset_converters/digits.py --layout coco
 """
 
 import argparse
@@ -15,6 +16,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from digit_scenes import write_coco
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -71,10 +73,19 @@ def write_folders(out, train_per_class):
             Image.fromarray(images[scan]).save(folder / f'{scan:04d}.png')
 
 
+def write_scenes(out, train_per_class, scenes, size):
+    """Write COCO's layout: scenes of the training or validation scans."""
+    images, labels = load_scans()
+    splits = split_scans(train_per_class).items()
+    scans = {split: (images[of], labels[of]) for split, of in splits}
+    write_coco(out, scans, dict(zip(scans, scenes, strict=True)), size)
+
+
 def digest(folder):
-    """Return a SHA-256 over the names and bytes of all images."""
+    """Return a SHA-256 over the names and bytes of all files but RECORD."""
     total = hashlib.sha256()
-    for path in sorted(folder.rglob('*.png')):
+    files = [*folder.rglob('*.png'), *folder.rglob('*/*.json')]
+    for path in sorted(files):
         total.update(path.relative_to(folder).as_posix().encode())
         total.update(path.read_bytes())
     return total.hexdigest()
@@ -93,7 +104,7 @@ def check_replaceable(out):
     """Stop before deleting anything that this script did not write."""
     if out.exists() and not out.is_dir():
         raise SystemExit(f'{out} is a file: choose another --out')
-    ours = {'train', 'val', RECORD}
+    ours = {'train', 'val', 'annotations', RECORD}
     others = {p.name for p in out.iterdir()} - ours if out.exists() else set()
     if others:
         raise SystemExit(
@@ -102,16 +113,21 @@ def check_replaceable(out):
         )
 
 
-def convert(out, train_per_class):
+def convert(out, train_per_class, **scenes):
     """Write the folder, or keep it if it is whole and of the same settings.
 
     Everything is written next to it and renamed at the end, so that an
     interrupted run leaves nothing that looks like data.
 
+    Args:
+        out (Path): The folder.
+        train_per_class (int): Training scans of each digit, 1 to 74.
+        scenes: Other arguments of :func:`write_scenes`, for that layout.
+
     Returns:
         bool: Whether something was written.
     """
-    settings = {'train_per_class': train_per_class}
+    settings = {'train_per_class': train_per_class, **scenes}
     record = read_record(out)
     if record and record.get('settings') == settings:
         return False
@@ -119,7 +135,7 @@ def convert(out, train_per_class):
     partial = out.with_name(f'{out.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    write_folders(partial, train_per_class)
+    (write_scenes if scenes else write_folders)(partial, **settings)
     record = {'settings': settings, 'digest': digest(partial)}
     (partial / RECORD).write_text(json.dumps(record, indent=2) + '\n')
     shutil.rmtree(out, ignore_errors=True)
@@ -130,23 +146,46 @@ def convert(out, train_per_class):
 def main():
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--out', type=Path, default=Path('data/digits'))
+    parser.add_argument(
+        '--layout',
+        choices=['folder', 'coco'],
+        default='folder',
+        help='one scan an image, or scenes; default: %(default)s',
+    )
+    parser.add_argument(
+        '--out', type=Path, help='default: data/digits, or data/digits_coco'
+    )
     parser.add_argument(
         '--train-per-class',
         type=int,
-        default=30,
         metavar='N',
-        help=f'1 to {POOL_PER_CLASS}; default: %(default)s',
+        help=f'1 to {POOL_PER_CLASS}; default: 30, for scenes all',
+    )
+    parser.add_argument(
+        '--scenes',
+        type=int,
+        nargs=2,
+        default=[800, 250],
+        metavar=('TRAIN', 'VAL'),
+        help='with --layout coco; default: 800 250',
     )
     args = parser.parse_args()
+    coco = args.layout == 'coco'
+    out = args.out or Path('data/digits_coco' if coco else 'data/digits')
+    number = args.train_per_class
+    number = (POOL_PER_CLASS if coco else 30) if number is None else number
+    scenes = dict(scenes=args.scenes, size=128) if coco else {}
     try:
-        written = convert(args.out, args.train_per_class)
+        written = convert(out, number, **scenes)
     except ValueError as error:
         parser.error(str(error))
-    sizes = {k: len(v) for k, v in split_scans(args.train_per_class).items()}
+    sizes = scenes.get('scenes') or [
+        len(scans) for scans in split_scans(number).values()
+    ]
     print(
-        f'{args.out}: {sizes["train"]} training and {sizes["val"]} validation '
-        f'scans {"written" if written else "already there, kept"}'
+        f'{out}: {sizes[0]} training and {sizes[1]} validation '
+        f'{"scenes" if coco else "scans"} '
+        f'{"written" if written else "already there, kept"}'
     )
 
 
