@@ -1,0 +1,99 @@
+"""The driver of `make demo`; the stages themselves run in `make demo`."""
+
+import json
+import statistics
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+import demo  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _out(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, 'OUT', tmp_path)
+
+
+@pytest.mark.parametrize('task', demo.TASKS)
+def test_each_stage_names_files_that_exist(task):
+    for stage in demo.stages_of(task, [0], ['baseline', 'mgd']):
+        files = [
+            word
+            for word in stage.command
+            if word.startswith(('tools/', 'configs/'))
+        ]
+        assert files
+        for file in files:
+            assert (ROOT / file).is_file(), file
+
+
+def test_the_teacher_is_trained_once_and_before_its_students():
+    titles = [
+        s.title
+        for s in demo.stages_of('classification', [0, 1], ['baseline', 'mgd'])
+        if 'training' in s.title
+    ]
+    assert titles == [
+        'classification: teacher (seed 0), training',
+        'classification: student alone (seed 0), training',
+        'classification: student + MGD (seed 0), training',
+        'classification: student alone (seed 1), training',
+        'classification: student + MGD (seed 1), training',
+    ]
+
+
+def test_the_teachers_file_is_the_one_that_the_config_names():
+    from mmmgd.config import read_config
+
+    for task in demo.TASKS:
+        cfg = read_config(str(ROOT / f'configs/demo/{task}_mgd.py'))
+        named = ROOT / cfg.model.teacher.checkpoint
+        relative = demo.run_dir(task, 'teacher', 0).relative_to(demo.OUT)
+        assert named == ROOT / 'work_dirs/demo' / relative / 'last.pth'
+
+
+def test_results_are_mean_and_spread(tmp_path):
+    values = {0: 90.0, 1: 92.0, 2: 97.0}
+    for seed, value in values.items():
+        for name in ('teacher', 'mgd'):
+            folder = demo.run_dir('classification', name, seed)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / 'metrics.json').write_text(
+                json.dumps({'accuracy/top1': value})
+            )
+    rows = demo.collect('classification', [0, 1, 2], ['mgd'])
+    assert rows['mgd']['values'] == list(values.values())
+    assert rows['mgd']['mean'] == 93.0
+    assert rows['mgd']['sd'] == statistics.stdev(values.values())
+    assert rows['teacher']['sd'] is None
+    demo.write({'classification': rows})
+    assert json.loads((tmp_path / 'results.json').read_text()) == {
+        'classification': rows
+    }
+
+
+def test_a_stage_that_fails_shows_the_end_of_its_log(tmp_path, capsys):
+    code = 'import sys; print("cause of it"); sys.exit(3)'
+    stage = demo.Stage('x: training', ['-c', code], tmp_path / 'x.log')
+    with pytest.raises(SystemExit, match='cause of it'):
+        demo.run(stage, 1, 2)
+
+
+def test_the_last_checkpoint_gets_a_name_without_a_number(tmp_path):
+    (tmp_path / 'epoch_3.pth').write_text('weights')
+    (tmp_path / 'last_checkpoint').write_text('elsewhere/epoch_3.pth')
+    command = ['x.py', '--work-dir', str(tmp_path)]
+    demo.link_last(demo.Stage('x', command, tmp_path / 'x.log'))
+    assert (tmp_path / 'last.pth').read_text() == 'weights'
+
+
+def test_progress_is_read_from_the_log(tmp_path):
+    log = tmp_path / 'x.log'
+    log.write_text('mmengine - INFO - Epoch(train)  [12][10/10]  lr: 1')
+    assert demo.progress(log) == 'epoch 12'
+    log.write_text('')
+    assert demo.progress(log) == 'starting'
