@@ -17,7 +17,7 @@ CLASSES = tuple('0123456789')
 DIGITS = (3, 6)  # in a scene, fewest and most
 SIDE = (12, 64)  # of a scan when placed, in pixels
 STROKES = (3, 8)
-MIN_VISIBLE = 0.75  # share of a digit that later ones must leave
+MAX_SHARED = 0.25  # of a digit: what later ones hide, or it hides of others
 MIN_AREA = 12  # visible pixels that a digit must keep
 TRIES = 20  # places tried for a digit before it is left out
 
@@ -99,11 +99,13 @@ def _place(rng, scan, masks, size):
         large = Image.fromarray(scan).resize((side, side), Image.BICUBIC)
         ink = np.zeros((size, size))
         ink[top : top + side, left : left + side] = np.asarray(large) / 255
-        ink = ((ink - 0.3) / 0.4).clip(0, 1)  # sharper than the scan
-        before = masks.sum((1, 2))
-        after = (masks & (ink < 0.5)).sum((1, 2))
-        enough = np.maximum(MIN_VISIBLE * before, MIN_AREA)
-        if (after >= enough).all() and (ink >= 0.5).sum() >= MIN_AREA:
+        ink = ((ink - 0.4) / 0.4).clip(0, 1)  # sharper than the scan
+        mask = ink >= 0.5
+        area, shared = mask.sum(), (mask & masks.any(0)).sum()
+        before, after = masks.sum((1, 2)), (masks & ~mask).sum((1, 2))
+        fits = area - shared >= (1 - MAX_SHARED) * area
+        leaves = after >= np.maximum((1 - MAX_SHARED) * before, MIN_AREA)
+        if fits and area >= MIN_AREA and leaves.all():
             return ink
     return None
 

@@ -170,6 +170,8 @@ def main():
         help='with --layout coco; default: 800 250',
     )
     args = parser.parse_args()
+    if min(args.scenes) < 1:
+        parser.error('--scenes must be 1 or more of each')
     coco = args.layout == 'coco'
     out = args.out or Path('data/digits_coco' if coco else 'data/digits')
     number = args.train_per_class
