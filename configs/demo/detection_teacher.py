@@ -1,4 +1,4 @@
-# The teacher: the student's network, wider, and trained for longer.
+# The teacher: the student's network, wider, with more scenes.
 _base_ = 'detection_baseline.py'
 
 width, channels = 16, 64
@@ -10,3 +10,6 @@ model = dict(
     ),
     bbox_head=dict(in_channels=channels, feat_channels=channels),
 )
+
+train_dataloader = dict(dataset=dict(indices=800))
+optim_wrapper = dict(optimizer=dict(lr=0.006))

@@ -106,6 +106,22 @@ def test_splits_draw_different_scans(coco):
     assert not np.array_equal(*map(np.asarray, first))
 
 
+@pytest.mark.parametrize('damage', ['image', 'annotations'])
+def test_folder_is_kept_while_it_is_whole(tmp_path, damage):
+    out = tmp_path / 'digits_coco'
+    settings = dict(train_per_class=2, scenes=[2, 1], size=64)
+    assert digits.convert(out, **settings)
+    assert not digits.convert(out, **settings)
+    whole = digits.digest(out)
+    if damage == 'image':
+        (out / 'train/0001.png').unlink()
+    else:
+        (out / 'annotations/instances_val.json').write_text('{}')
+    assert digits.convert(out, **settings)
+    assert digits.digest(out) == whole
+    assert [p.name for p in tmp_path.iterdir()] == ['digits_coco']
+
+
 def test_same_bytes_and_a_larger_set_contains_the_smaller(coco, tmp_path):
     write(tmp_path / 'again')
     files = sorted(p.relative_to(coco) for p in coco.rglob('*.*'))
