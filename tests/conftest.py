@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
 from PIL import Image
 
@@ -69,6 +69,13 @@ def distiller(**changes) -> dict:
     )
     cfg.update(changes)
     return cfg
+
+
+@pytest.fixture(autouse=True)
+def _no_default_scope():
+    """A Runner leaves its scope behind, for whoever builds next."""
+    yield
+    DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture

@@ -158,8 +158,9 @@ def main():
     parser.add_argument(
         '--train-per-class',
         type=int,
+        default=POOL_PER_CLASS,
         metavar='N',
-        help=f'1 to {POOL_PER_CLASS}; default: 30, for scenes all',
+        help=f'1 to {POOL_PER_CLASS}; default: %(default)s',
     )
     parser.add_argument(
         '--scenes',
@@ -175,7 +176,6 @@ def main():
     coco = args.layout == 'coco'
     out = args.out or Path('data/digits_coco' if coco else 'data/digits')
     number = args.train_per_class
-    number = (POOL_PER_CLASS if coco else 30) if number is None else number
     scenes = dict(scenes=args.scenes, size=128) if coco else {}
     try:
         written = convert(out, number, **scenes)
