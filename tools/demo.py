@@ -96,9 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for task, rows in results.items():
         print_table(task, rows)
     seconds = time.monotonic() - begin
-    print(
-        f'{clock(seconds)} in all. See {OUT}/results.json, */predictions.png'
-    )
+    print(f'{clock(seconds)} in all. See {OUT}.')
 
 
 def stages_of(
