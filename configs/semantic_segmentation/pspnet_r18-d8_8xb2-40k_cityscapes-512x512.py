@@ -1,4 +1,4 @@
-# The student alone: PSPNet R18, crop 512 x 512, 40k iterations, 8 x 2 images;
+# The student alone: PSPNet R18, crop 512 x 512, 40k iterations, 8 x 2;
 # mmseg ships it at crop 512 x 1024 only. Authors: mIoU 69.85.
 _base_ = 'mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'
 

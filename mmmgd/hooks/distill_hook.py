@@ -8,6 +8,7 @@ from mmengine.runner import Runner, weights_to_cpu
 
 from mmmgd.checkpoint import sub_state
 from mmmgd.config import check_config
+from mmmgd.labels import check_label_maps
 from mmmgd.models import MGDConnector, MGDDistill
 from mmmgd.models.distill import STUDENT
 from mmmgd.registry import HOOKS
@@ -35,6 +36,14 @@ class DistillHook(Hook):
         """Check the config before anything is trained."""
         check_config(runner.cfg)
         _model(runner)
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Check labels while they are still on the CPU."""
+        if isinstance(data_batch, dict):
+            samples = data_batch.get('data_samples')
+            check_label_maps(samples, _model(runner).student)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Leave the student in ``state_dict``, move the rest aside."""

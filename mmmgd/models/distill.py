@@ -15,6 +15,7 @@ from .dry_pass import dry_pass
 from .features import FeatureTap
 from .inherit import check_inherit, inherit
 from .normalization import check_same_input
+from .sync_norm import plain_where_alone
 from .teacher import Teacher
 from .term import DistillTerm, parse_pairs
 
@@ -68,7 +69,7 @@ class MGDDistill(BaseModel):
         student = dict(student)
         if data_preprocessor is not None:
             student.setdefault('data_preprocessor', data_preprocessor)
-        self.student = MODELS.build(student)
+        self.student = plain_where_alone(MODELS.build(student))
         # The student's own object: it may hold batch augmentations.
         self.data_preprocessor = self.student.data_preprocessor
         points = [p.student for p in every]

@@ -1,0 +1,156 @@
+"""From Cityscapes' files to mIoU and back, with mmseg's own parts."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from PIL import Image
+
+from mmmgd.config import read_config
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / 'tools' / 'dataset_converters'))
+
+import digit_cityscapes  # noqa: E402
+import digits  # noqa: E402
+
+# Stock mmengine and mmseg only; importing mmmgd would fail.
+STOCK = """
+import json, sys
+sys.modules['mmmgd'] = None
+from mmengine.config import Config
+from mmengine.runner import Runner
+cfg = Config.fromfile(sys.argv[1])
+cfg.load_from, cfg.work_dir = sys.argv[2], sys.argv[3]
+metrics = Runner.from_cfg(cfg).test()
+json.dump(metrics, open(sys.argv[4], 'w'), default=float)
+try:
+    import mmmgd
+except ImportError:
+    print('mmmgd was absent')
+"""
+IMAGE = 'leftImg8bit/train/digits/digits_{:06}_000000_leftImg8bit.png'
+LABEL = 'gtFine/train/digits/digits_{:06}_000000_gtFine_labelTrainIds.png'
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """8 training and 4 validation scenes of 64 x 64 pixels."""
+    images, labels = digits.load_scans()
+    scans = {
+        split: (images[numbers], labels[numbers])
+        for split, numbers in digits.split_scans(10).items()
+    }
+    out = tmp_path / 'data'
+    digit_cityscapes.write_cityscapes(out, scans, dict(train=8, val=4), 64)
+    return out
+
+
+def _config(name, scenes, work_dir, iters=4) -> Config:
+    cfg = read_config(str(ROOT / 'configs/demo' / name))
+    text = cfg.pretty_text.replace('data/digits_cityscapes/', f'{scenes}/')
+    text = text.replace('112', '64')  # the crop
+    text = text.replace('dropout_ratio=0.1', 'dropout_ratio=0.0')
+    cfg = Config.fromstring(text, '.py')
+    cfg.work_dir = str(work_dir)
+    cfg.train_cfg.update(max_iters=iters, val_interval=2)
+    cfg.param_scheduler = []
+    cfg.default_hooks.checkpoint.update(interval=2, save_best='mIoU')
+    cfg.default_hooks.logger.interval = 1
+    cfg.randomness.deterministic = True
+    cfg.train_dataloader.batch_size = 2
+    cfg.log_level = 'WARNING'
+    if 'teacher' in cfg.model:
+        cfg.model.teacher.checkpoint = False
+    return cfg
+
+
+def _weights(file):
+    checkpoint = torch.load(file, map_location='cpu', weights_only=False)
+    return checkpoint['state_dict'], checkpoint['mmmgd']
+
+
+def test_iteration_based_runs_have_what_epoch_based_ones_have(
+    scenes, tmp_path, run
+):
+    """Checkpoints, best, last, logs; resumed they go on bit by bit."""
+    whole = _config('semantic_segmentation_mgd.py', scenes, tmp_path / 'a')
+    runner = run(whole)
+    assert runner.iter == 4
+    files = {p.name for p in (tmp_path / 'a').iterdir()}
+    assert {'iter_2.pth', 'iter_4.pth', 'last_checkpoint'} <= files
+    assert any(f.startswith('best_mIoU_iter_') for f in files)
+    scalars = runner.message_hub.log_scalars
+    history, _ = scalars['train/loss_mgd'].data
+    assert len(history) == 4
+    assert (np.array(history) > 0).all()
+    assert len(scalars['val/mIoU'].data[0]) == 2
+
+    half = _config('semantic_segmentation_mgd.py', scenes, tmp_path / 'b', 2)
+    run(half)
+    rest = _config('semantic_segmentation_mgd.py', scenes, tmp_path / 'b')
+    assert run(rest, resume=True).iter == 4
+    student, ours = _weights(tmp_path / 'a' / 'iter_4.pth')
+    student_again, ours_again = _weights(tmp_path / 'b' / 'iter_4.pth')
+    assert ours['mask_streams'] == ours_again['mask_streams']
+    plain = _config('semantic_segmentation_baseline.py', scenes, tmp_path)
+    assert not any(k.startswith(('student.', 'terms.')) for k in student)
+    assert len(student) > 100
+    assert plain.model.type == 'EncoderDecoder'
+    for key, value in student.items():
+        assert torch.equal(value, student_again[key]), key
+    for key, value in ours['state_dict'].items():
+        assert torch.equal(value, ours_again['state_dict'][key]), key
+
+
+def test_the_stock_tools_give_the_same_without_our_package(scenes, tmp_path):
+    mgd = _config('semantic_segmentation_mgd.py', scenes, tmp_path / 'work')
+    mgd.dump(str(tmp_path / 'mgd.py'))
+    plain = _config('semantic_segmentation_baseline.py', scenes, tmp_path)
+    plain.dump(str(tmp_path / 'plain.py'))
+
+    def do(*command):
+        done = subprocess.run(
+            [sys.executable, *map(str, command)],
+            cwd=tmp_path, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    do(ROOT / 'tools/train.py', 'mgd.py', '--work-dir', 'work')
+    file = tmp_path / 'work' / 'iter_4.pth'
+    do(ROOT / 'tools/test.py', 'mgd.py', file, '--out', 'ours.json')
+    out = do('-c', STOCK, 'plain.py', file, 'stock', 'stock.json')
+    assert 'mmmgd was absent' in out
+    ours, stock = (
+        json.loads((tmp_path / name).read_text())
+        for name in ('ours.json', 'stock.json')
+    )
+    assert set(stock) == {'aAcc', 'mIoU', 'mAcc'}
+    assert stock['mIoU'] > 0
+    assert {k: ours[k] for k in stock} == stock
+
+
+def test_label_ids_outside_the_classes_are_named(scenes, tmp_path, run):
+    for number in range(8):
+        file = scenes / LABEL.format(number)
+        labels = np.asarray(Image.open(file)).copy()
+        labels[:3] = 33
+        Image.fromarray(labels).save(file)
+    cfg = _config('semantic_segmentation_mgd.py', scenes, tmp_path / 'work')
+    with pytest.raises(ValueError, match=r'classes 0 to 10.*got \[33\]') as e:
+        run(cfg)
+    assert 'labelTrainIds.png' in str(e.value)
+
+
+def test_a_missing_label_file_is_named(scenes, tmp_path, run):
+    for number in range(8):
+        (scenes / LABEL.format(number)).unlink()
+    cfg = _config('semantic_segmentation_mgd.py', scenes, tmp_path / 'work')
+    with pytest.raises(FileNotFoundError, match='_gtFine_labelTrainIds.png'):
+        run(cfg)
