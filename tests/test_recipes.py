@@ -15,6 +15,7 @@ def _names(folder):
 
 CLASSIFICATION = _names('classification')
 DETECTION = _names('detection') + _names('instance_segmentation')
+SEGMENTATION = _names('semantic_segmentation')
 
 # Written from the authors' recipes, not from the configs:
 # teacher, loss_weight, mask_ratio, mask_dim, WSLD, clip
@@ -55,6 +56,9 @@ DETECTION_RECIPES = {
         'MaskRCNN', CASCADE, 5e-7, 0.45, 4, [], 24, 0.02),
     'instance_segmentation/solo_r101_fpn_3x_coco.py': None,
 }  # fmt: skip
+
+# student's decode head; everything else is the same in all of them
+SEGMENTATION_HEADS = {'pspnet': 'PSPHead', 'deeplabv3': 'ASPPHead'}
 
 
 def _read(name):
@@ -142,3 +146,66 @@ def test_the_solo_teacher():
     assert cfg.model.backbone.depth == 101
     assert cfg.train_cfg.max_epochs == 36
     assert cfg.param_scheduler[-1].milestones == [27, 33]
+
+
+def test_there_is_each_variant_of_segmentation():
+    end = '_40k_cityscapes-512x512.py'
+    expected = [f'{s}_r18-d8_8xb2-40k_cityscapes-512x512.py'
+                for s in SEGMENTATION_HEADS]  # fmt: skip
+    expected += [
+        f'{method}_pspnet-r101_{student}-r18{end}'
+        for method in ('mgd', 'mgd-cwd')
+        for student in SEGMENTATION_HEADS
+    ]
+    names = {Path(c).name for c in SEGMENTATION}
+    assert names == set(expected)
+
+
+@pytest.mark.parametrize('name', SEGMENTATION)
+def test_recipes_of_segmentation(name):
+    cfg = _read(name)
+    check_config(cfg)
+    assert cfg.train_cfg.type == 'IterBasedTrainLoop'
+    assert cfg.train_cfg.max_iters == 40000
+    sgd = cfg.optim_wrapper.optimizer
+    assert (sgd.type, sgd.lr, sgd.momentum, sgd.weight_decay) == (
+        'SGD', 0.01, 0.9, 0.0005,
+    )  # fmt: skip
+    (policy,) = cfg.param_scheduler
+    assert (policy.type, policy.power, policy.end) == ('PolyLR', 0.9, 40000)
+    assert cfg.optim_wrapper.clip_grad is None
+    assert cfg.train_dataloader.batch_size == 2
+    assert cfg.auto_scale_lr.base_batch_size == 16  # 8 x 2
+    (crop,) = [
+        t for t in cfg.train_dataloader.dataset.pipeline
+        if t.type == 'RandomCrop'
+    ]  # fmt: skip
+    assert crop.crop_size == (512, 512)
+    distilled = '/mgd' in name
+    student = cfg.model.student if distilled else cfg.model
+    assert student.data_preprocessor['size'] == (512, 512)
+    assert student.backbone.depth == 18
+    assert student.pretrained == 'open-mmlab://resnet18_v1c'
+    kind = 'pspnet' if 'pspnet-r18' in name or '/pspnet' in name else None
+    assert student.decode_head.type == SEGMENTATION_HEADS[kind or 'deeplabv3']
+    widths = (student.decode_head.channels, student.auxiliary_head.channels)
+    assert widths == (128, 64)
+    if not distilled:
+        return
+    assert cfg.model.teacher == dict(
+        config='mmseg::pspnet/pspnet_r101-d8_4xb2-40k_cityscapes-512x1024.py'
+    )
+    assert not cfg.model.get('inherit')
+    assert cfg.model.distill.loss_mgd == dict(
+        points='backbone.layer4',
+        connector=dict(type='mmmgd.MGDConnector', mask_ratio=0.75),
+        loss=dict(type='mmmgd.MGDLoss', loss_weight=2e-5),
+    )
+    assert ('loss_cwd' in cfg.model.distill) == ('mgd-cwd' in name)
+    if 'mgd-cwd' in name:
+        assert cfg.model.distill.loss_cwd == dict(
+            points='decode_head.conv_seg',
+            loss=dict(
+                type='mmmgd.ChannelWiseDivergence', tau=4, loss_weight=3
+            ),
+        )

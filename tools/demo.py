@@ -47,6 +47,12 @@ TASKS = {
         pictures=False,
     ),
     'detection': Task([[DIGITS, *COCO]], 'coco/bbox_mAP', 'box AP (%)', 100.0),
+    'instance_segmentation': Task(
+        [[DIGITS, *COCO]], 'coco/segm_mAP', 'mask AP (%)', 100.0
+    ),
+    'semantic_segmentation': Task(
+        [[DIGITS, '--layout', 'cityscapes']], 'mIoU', 'mIoU (%)'
+    ),
 }
 NAMES = {
     'teacher': 'teacher',
@@ -71,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         '--tasks',
         nargs='+',
-        default=['classification'],
+        default=['classification', 'detection'],
         choices=[*TASKS, 'all'],
     )
     parser.add_argument('--seeds', nargs='+', type=int, default=[0])

@@ -69,7 +69,7 @@ class MGDDistill(BaseModel):
         student = dict(student)
         if data_preprocessor is not None:
             student.setdefault('data_preprocessor', data_preprocessor)
-        self.student = plain_where_alone(MODELS.build(student))
+        self.student: Any = plain_where_alone(MODELS.build(student))
         # The student's own object: it may hold batch augmentations.
         self.data_preprocessor = self.student.data_preprocessor
         points = [p.student for p in every]

@@ -1,12 +1,13 @@
 """Paints what several checkpoints predict for the same images, side by side.
 
-One row for each image: the truth, then each model.
+One row for each image: the image, the truth, then each model.
 
     python tools/analysis_tools/compare_predictions.py --out compare.png \
         --model TITLE CONFIG CHECKPOINT --model TITLE CONFIG CHECKPOINT
 """
 
 import argparse
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,14 +41,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         '--score', type=float, default=0.3, help='paint nothing below'
     )
     args = parser.parse_args(argv)
-    titles, columns = ['truth'], []
+    titles, columns = ['image', 'truth'], []
     for title, config, checkpoint in args.model:
         cfg = student_config(read_config(config))
         with DefaultScope.overwrite_default_scope(cfg.default_scope):
             painted = paint(cfg, checkpoint, args.images, args.score)
         if not columns:
-            columns.append([truth for truth, _ in painted])
-        columns.append([prediction for _, prediction in painted])
+            columns += [[p[0] for p in painted], [p[1] for p in painted]]
+        columns.append([p[2] for p in painted])
         titles.append(title)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     mosaic(titles, columns).save(args.out)
@@ -56,8 +57,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def paint(
     cfg: Config, checkpoint: str, count: int, score: float
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Returns truth and prediction, painted, of the first images."""
+) -> list[tuple[np.ndarray, ...]]:
+    """Returns image, truth and prediction of the first images."""
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     model = MODELS.build(cfg.model).eval()
     model.load_state_dict(read_state_dict(checkpoint), strict=True)
@@ -65,25 +66,30 @@ def paint(
         {**cfg.visualizer, 'name': f'{id(model)}', 'vis_backends': None}
     )
     visualizer.dataset_meta = dataset.metainfo
+    known = inspect.signature(visualizer.add_datasample).parameters
+    options = {'pred_score_thr': score} if 'pred_score_thr' in known else {}
+    if 'with_labels' in known:  # names would cover what they name
+        options['with_labels'] = False
     painted = []
     for i in range(min(count, len(dataset))):
         item = dataset[i]
         pixels = item['inputs'].numpy().transpose(1, 2, 0)[..., ::-1]
+        pixels = np.ascontiguousarray(pixels)
         with torch.no_grad():
             sample = model.test_step(pseudo_collate([item]))[0]
-        pair = []
+        pictures = [pixels]
         for truth in (True, False):
             visualizer.add_datasample(
                 'x',
-                np.ascontiguousarray(pixels),
+                pixels,
                 sample.cpu(),
                 draw_gt=truth,
                 draw_pred=not truth,
-                pred_score_thr=score,
                 show=False,
+                **options,
             )
-            pair.append(visualizer.get_image())
-        painted.append(tuple(pair))
+            pictures.append(visualizer.get_image())
+        painted.append(tuple(pictures))
     return painted
 
 
