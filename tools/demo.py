@@ -11,15 +11,15 @@ with `tools/test.py` from its checkpoint. Results go to the terminal and to
 
 import argparse
 import json
-import re
+import os
 import shutil
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from _stages import Stage, clock, run_all
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / 'work_dirs' / 'demo'
@@ -60,15 +60,7 @@ NAMES = {
     'mimic': 'student imitating',
     'mgd': 'student + MGD',
 }
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One process: what to say of it, its command, where its log goes."""
-
-    title: str
-    command: Sequence[str]
-    log: Path
+ALONE = {'teacher', 'baseline'}  # the others need the teacher's file
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -88,15 +80,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         choices=['baseline', 'mimic', 'mgd'],
         help='mimic: where the task has a config for it',
     )
+    parser.add_argument(
+        '--jobs',
+        type=int,
+        default=min(os.cpu_count() or 1, 4),
+        help='processes side by side, of one thread each; default here: '
+        '%(default)s',
+    )
     args = parser.parse_args(argv)
     tasks = list(TASKS) if 'all' in args.tasks else args.tasks
     begin = time.monotonic()
-    stages = []
+    stages: dict[str, Stage] = {}
     for task in tasks:
         shutil.rmtree(OUT / task, ignore_errors=True)
-        stages += stages_of(task, args.seeds, args.students)
-    for number, stage in enumerate(stages, 1):
-        run(stage, number, len(stages))
+        for stage in stages_of(task, args.seeds, args.students):
+            stages.setdefault(stage.title, stage)  # tasks may share data
+    run_all(list(stages.values()), args.jobs, ROOT, link_last)
     results = {t: collect(t, args.seeds, args.students) for t in tasks}
     write(results)
     for task, rows in results.items():
@@ -111,9 +110,13 @@ def stages_of(
     """Return the processes of a task, in order; the teacher runs once."""
     logs = OUT / task / 'logs'
     stages = [
-        Stage(f'{task}: data', command, logs / f'data-{i}.log')
+        Stage(
+            ' '.join(['data', *command[1:]]), command, logs / f'data-{i}.log'
+        )
         for i, command in enumerate(TASKS[task].data)
     ]
+    data = [stage.title for stage in stages]
+    trained = {}
     runs = [('teacher', seeds[0])]
     runs += [(name, seed) for seed in seeds for name in students]
     for name, seed in runs:
@@ -127,10 +130,18 @@ def stages_of(
         title = f'{task}: {NAMES[name]}'
         title += f' (seed {seed})' if len(seeds) > 1 else ''
         log = logs / f'{name}-{seed}'
-        stages += [
-            Stage(f'{title}, training', train, log.with_suffix('.train.log')),
-            Stage(f'{title}, testing', test, log.with_suffix('.test.log')),
-        ]
+        needs = [*data] if name in ALONE else [*data, trained['teacher']]
+        one = Stage(
+            f'{title}, training', train, log.with_suffix('.train.log'), needs
+        )
+        trained.setdefault(name, one.title)
+        two = Stage(
+            f'{title}, testing',
+            test,
+            log.with_suffix('.test.log'),
+            [one.title],
+        )
+        stages += [one, two]
     if TASKS[task].pictures:
         paint = ['tools/analysis_tools/compare_predictions.py']
         paint += ['--out', str(OUT / task / 'predictions.png')]
@@ -138,39 +149,15 @@ def stages_of(
             config = f'configs/demo/{task}_{name}.py'
             file = run_dir(task, name, seeds[0]) / 'last.pth'
             paint += ['--model', NAMES[name], config, str(file)]
-        stages.append(Stage(f'{task}: pictures', paint, logs / 'paint.log'))
+        needs = list(trained.values())
+        log = logs / 'paint.log'
+        stages.append(Stage(f'{task}: pictures', paint, log, needs))
     return stages
 
 
 def run_dir(task: str, name: str, seed: int) -> Path:
     """Return the folder of one run; the configs name the teacher's."""
     return OUT / task / (name if name == 'teacher' else f'{name}-{seed}')
-
-
-def run(stage: Stage, number: int, total: int) -> None:
-    """Run one stage, telling how far it is and what is left."""
-    stage.log.parent.mkdir(parents=True, exist_ok=True)
-    begin = time.monotonic()
-    head = f'[{number}/{total}] {stage.title}'
-    with stage.log.open('w', encoding='utf-8') as log:
-        process = subprocess.Popen(
-            [sys.executable, *stage.command],
-            cwd=ROOT,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        while process.poll() is None:
-            seconds = clock(time.monotonic() - begin)
-            show(f'{head} {progress(stage.log)} {seconds}', end='\r')
-            time.sleep(0.5)
-    if process.returncode:
-        tail = stage.log.read_text(encoding='utf-8').splitlines()[-15:]
-        raise SystemExit(
-            '\n'.join([f'\n{head} failed:', *tail, f'Whole log: {stage.log}'])
-        )
-    link_last(stage)
-    left = total - number
-    show(f'{head}  {clock(time.monotonic() - begin)}, {left} stages left')
 
 
 def link_last(stage: Stage) -> None:
@@ -184,26 +171,6 @@ def link_last(stage: Stage) -> None:
         last = work_dir / 'last.pth'
         last.unlink(missing_ok=True)
         last.symlink_to(Path(pointer.read_text()).name)
-
-
-def progress(log: Path) -> str:
-    """Return the last 'epoch x/y' or 'iteration x/y' that a log tells of."""
-    text = log.read_text(encoding='utf-8', errors='replace')[-4000:]
-    found = re.findall(r'(Epoch|Iter)\(train\)\s*\[\s*(\d+)[\]/]', text)
-    return f'{found[-1][0].lower()} {found[-1][1]}' if found else 'starting'
-
-
-def show(line: str, end: str = '\n') -> None:
-    """Print a line; one that will change is only for a terminal."""
-    terminal = sys.stdout.isatty()
-    if end == '\n' or terminal:
-        clear = '\r\x1b[K' if terminal else ''
-        print(f'{clear}{line}', end='' if end == '\r' else end, flush=True)
-
-
-def clock(seconds: float) -> str:
-    """Return seconds as minutes and seconds."""
-    return f'{int(seconds) // 60}:{int(seconds) % 60:02}'
 
 
 def collect(

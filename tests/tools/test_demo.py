@@ -76,11 +76,19 @@ def test_results_are_mean_and_spread(tmp_path):
     }
 
 
-def test_a_stage_that_fails_shows_the_end_of_its_log(tmp_path, capsys):
-    code = 'import sys; print("cause of it"); sys.exit(3)'
-    stage = demo.Stage('x: training', ['-c', code], tmp_path / 'x.log')
-    with pytest.raises(SystemExit, match='cause of it'):
-        demo.run(stage, 1, 2)
+def test_students_wait_for_their_teacher_and_all_for_the_data():
+    stages = demo.stages_of('detection', [0, 1], ['baseline', 'mgd'])
+    needs = {stage.title: list(stage.needs) for stage in stages}
+    data = 'data --layout coco'
+    teacher = 'detection: teacher (seed 0), training'
+    alone = 'detection: student alone (seed 1), training'
+    mgd = 'detection: student + MGD (seed 1), training'
+    assert needs[data] == []
+    assert needs[teacher] == needs[alone] == [data]
+    assert needs[mgd] == [data, teacher]
+    assert needs[mgd.replace('training', 'testing')] == [mgd]
+    first = [t.replace('seed 1', 'seed 0') for t in (teacher, alone, mgd)]
+    assert needs['detection: pictures'] == first
 
 
 def test_the_last_checkpoint_gets_a_name_without_a_number(tmp_path):
@@ -89,11 +97,3 @@ def test_the_last_checkpoint_gets_a_name_without_a_number(tmp_path):
     command = ['x.py', '--work-dir', str(tmp_path)]
     demo.link_last(demo.Stage('x', command, tmp_path / 'x.log'))
     assert (tmp_path / 'last.pth').read_text() == 'weights'
-
-
-def test_progress_is_read_from_the_log(tmp_path):
-    log = tmp_path / 'x.log'
-    log.write_text('mmengine - INFO - Epoch(train)  [12][10/10]  lr: 1')
-    assert demo.progress(log) == 'epoch 12'
-    log.write_text('')
-    assert demo.progress(log) == 'starting'
