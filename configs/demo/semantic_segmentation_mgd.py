@@ -13,7 +13,7 @@ model = dict(
         loss_mgd=dict(
             points='backbone.layer4',
             connector=dict(type='mmmgd.MGDConnector', mask_ratio=0.75),
-            loss=dict(type='mmmgd.MGDLoss', loss_weight=2e-5),
+            loss=dict(type='mmmgd.MGDLoss', loss_weight=1e-4),
         )
     ),
 )

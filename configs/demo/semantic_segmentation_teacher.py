@@ -9,4 +9,11 @@ model = dict(
 )
 
 train_dataloader = dict(dataset=dict(indices=800))
-optim_wrapper = dict(optimizer=dict(lr=0.002))
+
+max_iters = 700
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
+    dict(type='PolyLR', eta_min=1e-5, power=0.9, end=max_iters, by_epoch=False)
+]
+default_hooks = dict(checkpoint=dict(interval=max_iters))
