@@ -14,7 +14,7 @@ from mmmgd.rng import isolated_rng, mix
 from .dry_pass import dry_pass
 from .features import FeatureTap
 from .inherit import check_inherit, inherit
-from .normalization import check_same_input
+from .normalization import input_adapter
 from .teacher import Teacher
 from .term import DistillTerm, parse_pairs
 
@@ -79,7 +79,7 @@ class MGDDistill(BaseModel):
         )
         self.inherit = list(inherit)
         check_inherit(self.student, self.teacher.module, self.inherit)
-        check_same_input(self.student, self.teacher.module)
+        self._adapt = input_adapter(self.student, self.teacher.module)
         with isolated_rng(mix(torch.initial_seed())):
             terms = {
                 name: DistillTerm(
@@ -111,6 +111,7 @@ class MGDDistill(BaseModel):
         inputs: Tensor,
         data_samples: list | None = None,
         mode: str = 'tensor',
+        image_sizes: Sequence[tuple[int, int]] | None = None,
     ) -> Any:
         """Return the losses in mode 'loss', else what the student returns.
 
@@ -118,12 +119,15 @@ class MGDDistill(BaseModel):
             inputs: Normalised images with shape (N, 3, H, W).
             data_samples: Labels, as the student's package defines them.
             mode: 'loss', 'predict' or 'tensor'.
+            image_sizes: Height and width of each image without its padding,
+                for a teacher with another input normalisation. The data
+                preprocessor gives it then; None means no padding.
         """
         if mode != 'loss':
             return self.student(inputs, data_samples, mode=mode)
         with self._tap.record() as student:
             losses = self.student(inputs, data_samples, mode=mode)
-        teacher = self.teacher.extract(inputs)
+        teacher = self.teacher.extract(self._adapt(inputs, image_sizes))
         extras: dict[str, Any] = {'data_samples': data_samples}
         if 'gt_labels' in self._extras:
             extras['gt_labels'] = gt_labels(data_samples)

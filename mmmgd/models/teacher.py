@@ -105,7 +105,7 @@ class Teacher:
         """Return the feature of each point; nothing after the last one runs.
 
         Args:
-            inputs: Normalised images with shape (N, 3, H, W).
+            inputs: Images with shape (N, 3, H, W), normalised for it.
         """
         if not self.loaded:
             raise RuntimeError(
@@ -174,6 +174,9 @@ def _build(config: str | dict) -> nn.Module:
         isolated_rng(0),
     ):
         module = MODELS.build(model)
+    if model.get('data_preprocessor') is None:
+        # It states no normalisation; the default one would claim that.
+        module.data_preprocessor = None
     return module.requires_grad_(False).eval()
 
 
