@@ -12,6 +12,8 @@ from mmmgd.models import MGDConnector, MGDDistill
 from mmmgd.models.distill import STUDENT
 from mmmgd.registry import HOOKS
 
+from .preflight_hook import PreflightHook
+
 # Where a checkpoint keeps what is not the student's.
 SECTION = 'mmmgd'
 
@@ -34,7 +36,7 @@ class DistillHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Check the config before anything is trained."""
         check_config(runner.cfg)
-        _model(runner)
+        PreflightHook.attach(runner, _model(runner))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Leave the student in ``state_dict``, move the rest aside."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mmmgd.registry import MODELS as OURS
 from mmmgd.rng import isolated_rng, mix
 
+from .checks import check_arguments, check_hooked, check_keys
 from .dry_pass import dry_pass
 from .features import FeatureTap
 from .inherit import check_inherit, inherit
@@ -19,6 +20,7 @@ from .teacher import Teacher
 from .term import DistillTerm, parse_pairs
 
 STUDENT = 'student.'
+TERM_KEYS = ('points', 'connector', 'loss')
 
 
 @OURS.register_module()
@@ -44,6 +46,8 @@ class MGDDistill(BaseModel):
         ValueError: If the config does not fit the two models.
     """
 
+    has_hook = False  # DistillHook says so when it takes part in a run
+
     def __init__(
         self,
         student: dict,
@@ -53,18 +57,9 @@ class MGDDistill(BaseModel):
         data_preprocessor: dict | nn.Module | None = None,
     ) -> None:
         super().__init__()
+        check_arguments(student, teacher, distill, inherit)
         pairs = {name: _pairs_of(name, distill[name]) for name in distill}
         every = [pair for group in pairs.values() for pair in group]
-        if not every:
-            raise ValueError(
-                'Expected `distill` to name at least one loss, but got {}. '
-                'To train the plain student, use its own config.'
-            )
-        if isinstance(inherit, str):
-            raise ValueError(
-                f'Expected `inherit` to be a list of parts, but got '
-                f'{inherit!r}. Write [{inherit!r}].'
-            )
         student = dict(student)
         if data_preprocessor is not None:
             student.setdefault('data_preprocessor', data_preprocessor)
@@ -102,6 +97,7 @@ class MGDDistill(BaseModel):
         The Runner calls it when training begins, and only then: for testing
         no weights of the teacher are read.
         """
+        check_hooked(self.has_hook)
         self.student.init_weights()
         self.teacher.load()
         inherit(self.student, self.teacher.module, self.inherit)
@@ -172,12 +168,7 @@ def _pairs_of(name: str, cfg: dict) -> list:
             f'{name!r}: MMEngine adds up only those. Write '
             f"'loss_{name}'."
         )
-    unknown = set(cfg) - {'points', 'connector', 'loss'}
-    if unknown or not {'points', 'loss'} <= set(cfg):
-        raise ValueError(
-            f'Expected the keys points, loss and, optionally, connector in '
-            f'distill[{name!r}], but got {sorted(cfg)}.'
-        )
+    check_keys(f'distill.{name}', cfg, TERM_KEYS, needed=('points', 'loss'))
     return parse_pairs(cfg['points'], name)
 
 

@@ -66,7 +66,7 @@ class Teacher:
         self.checkpoint = checkpoint
         self.module = _build(config)
         self.name = config if isinstance(config, str) else 'of a dict'
-        self.loaded = False
+        self.loaded, self.tensors = False, 0
         self._parts = tuple(f'{part}.' for part in parts)
         self._pass: DryPass = dry_pass(self.module, points, 'teacher')
         self.shapes = self._pass.shapes
@@ -92,7 +92,7 @@ class Teacher:
         else:
             self._load_strictly(str(self.checkpoint), set(needed))
             source = repr(self.checkpoint)
-        self.loaded = True
+        self.loaded, self.tensors = True, len(needed)
         print_log(
             f'Teacher {type(self.module).__name__} ({self.name}): '
             f'{len(needed)}/{len(needed)} tensors of the part that is used, '
