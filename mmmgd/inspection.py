@@ -94,9 +94,9 @@ def _points(cfg: Config, teacher: str | None, size: int) -> None:
     if config:
         built = Teacher(config, checkpoint=False).module
         sides.append(_listed('teacher', built, size, trained=False))
-        print('Proposed pairs, student <- teacher:')
-        for student, other in propose_pairs(*sides):
-            print(f'  {student} <- {other}')
+        print('Proposed `points`:')
+        for pair in propose_pairs(*sides):
+            print(f'  {_written(*pair)}')
         print()
 
 
@@ -113,6 +113,18 @@ def _listed(
     print('\n'.join(f'  {point}' for point in points))
     print(f'  ... no further without labels ({reason})\n' if reason else '')
     return points
+
+
+def _written(student: Candidate, teacher: Candidate) -> str:
+    """Return a pair as a config has it, with shapes to read beside it."""
+    if student.point == teacher.point:
+        text = repr(student.point)
+    else:
+        text = f'dict(student={student.point!r}, teacher={teacher.point!r})'
+    return (
+        f'{text},  # {student.shape[1:]} <- {teacher.shape[1:]}, '
+        f'stride {student.stride:g}'
+    )
 
 
 def _report(cfg: Config, processes: int, weights: bool) -> None:

@@ -164,7 +164,11 @@ def _costs(
         parameters_of(teacher.module),
         parameters_of(*(c for c, _ in connectors)),
     ]
-    notes = [f'without {missing}' if missing else '', 'deepest point', '']
+    notes = [
+        f'without {missing}' if missing else '',
+        'up to the deepest point',
+        '',
+    ]
     for head, size, cost, share, note in zip(
         ('student', 'teacher', 'connectors'),
         sizes,

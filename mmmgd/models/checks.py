@@ -54,6 +54,11 @@ def check_keys(
 ) -> None:
     """Refuse a dict with keys that nobody reads, or without one of these."""
     known = sorted(known)
+    if not isinstance(cfg, Mapping):
+        raise ValueError(
+            f'Expected {name} to be a dict with the keys {", ".join(known)}, '
+            f'but got {cfg!r}.'
+        )
     for key in cfg:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
@@ -65,6 +70,26 @@ def check_keys(
         if key not in cfg:
             raise ValueError(
                 f'Expected {key!r} in {name}, but got only {sorted(cfg)}.'
+            )
+
+
+def check_module_cfg(name: str, cfg: Any) -> None:
+    """Refuse what is no config of a module."""
+    if not isinstance(cfg, Mapping) or 'type' not in cfg:
+        raise ValueError(
+            f"Expected {name} to be a dict with a `type`, such as dict(type='"
+            f"mmmgd.MGDLoss', loss_weight=2e-5), but got {cfg!r}."
+        )
+
+
+def check_finite(teacher: Teacher) -> None:
+    """Refuse a teacher whose own training had diverged."""
+    for name, tensor in teacher.module.state_dict().items():
+        if not tensor.isfinite().all():
+            raise ValueError(
+                f'Expected finite weights of the teacher, but {name!r} in '
+                f'{teacher.checkpoint!r} is not: its training had diverged. '
+                'Take an earlier file of it (teacher.checkpoint).'
             )
 
 

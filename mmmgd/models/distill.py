@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from mmmgd.registry import MODELS as OURS
 from mmmgd.rng import isolated_rng, mix
 
-from .checks import check_arguments, check_hooked, check_keys
+from .checks import (
+    check_arguments,
+    check_finite,
+    check_hooked,
+    check_keys,
+    check_module_cfg,
+)
 from .dry_pass import dry_pass
 from .features import FeatureTap
 from .inherit import check_inherit, inherit
@@ -100,6 +106,7 @@ class MGDDistill(BaseModel):
         check_hooked(self.has_hook)
         self.student.init_weights()
         self.teacher.load()
+        check_finite(self.teacher)
         inherit(self.student, self.teacher.module, self.inherit)
 
     def forward(
@@ -169,6 +176,9 @@ def _pairs_of(name: str, cfg: dict) -> list:
             f"'loss_{name}'."
         )
     check_keys(f'distill.{name}', cfg, TERM_KEYS, needed=('points', 'loss'))
+    for key in ('loss', 'connector'):
+        if key == 'loss' or cfg.get(key) is not None:
+            check_module_cfg(f'distill.{name}.{key}', cfg[key])
     return parse_pairs(cfg['points'], name)
 
 
