@@ -1,5 +1,6 @@
 """Which modules of a model can be a point, and which pairs to try first."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -92,12 +93,12 @@ def propose_pairs(
 
     A level is a stride; of the maps with that stride the last one counts.
     """
-    for part in ('neck.', 'backbone.'):
+    for part in ('neck', 'backbone'):
         sides = [_last_of_each_stride(c, part) for c in (student, teacher)]
         common = sorted(sides[0].keys() & sides[1].keys())
-        if part == 'backbone.':
+        if part == 'backbone':
             common = common[-1:]
-        if len(common) > 1 or part == 'backbone.':  # pooling is no pyramid
+        if len(common) > 1 or part == 'backbone':  # pooling is no pyramid
             return [(sides[0][s], sides[1][s]) for s in common]
     return []
 
@@ -118,13 +119,20 @@ def _tensors(name: str, output: Any) -> list[tuple[str, Tensor]]:
 def _last_of_each_stride(
     points: Sequence[Candidate], part: str
 ) -> dict[float, Candidate]:
-    maps = [c for c in points if c.stride and c.point.startswith(part)]
-    last = {c.stride: c.feature for c in maps}
+    """Return for each stride the last map, of outer modules before inner."""
+    best: dict[float, Candidate] = {}
+    for c in points:
+        if c.stride and re.split(r'[.[]', c.point)[0] == part:
+            rival = best.get(c.stride, c)
+            if c.point.count('.') <= rival.point.count('.'):
+                best[c.stride] = c
     return {
-        stride: min(
-            (c for c in maps if c.feature == feature and c.stride == stride),
-            key=lambda c: (len(c.point), c.point),
-        )
-        for stride, feature in last.items()
-        if stride is not None
+        stride: min((c for c in points if c[1:] == one[1:]), key=_readability)
+        for stride, one in best.items()
     }
+
+
+def _readability(candidate: Candidate) -> tuple[bool, bool, int]:
+    """Of several names of a tensor, order the one to write first."""
+    name = candidate.point
+    return '[' in name, '.' not in name, len(name)
