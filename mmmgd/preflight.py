@@ -169,17 +169,19 @@ def _costs(
         'up to the deepest point',
         '',
     ]
-    for head, size, cost, share, note in zip(
-        ('student', 'teacher', 'connectors'),
-        sizes,
-        costs,
-        step_shares(*costs),
-        notes,
-        strict=True,
+    for i, (head, size, cost, share, note) in enumerate(
+        zip(
+            ('student', 'teacher', 'connectors'),
+            sizes,
+            costs,
+            step_shares(*costs),
+            notes,
+            strict=True,
+        )
     ):
         report.add(
-            head,
-            f'{size / 1e6:.2f} M parameters, {cost / 1e9:.3f} GFLOPs, '
+            '' if i else 'cost',
+            f'{head}: {size / 1e6:.2f} M parameters, {cost / 1e9:.3f} GFLOPs, '
             f'{share:.0%} of a step predicted'
             + (f' ({note})' if note else ''),
         )

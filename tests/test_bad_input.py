@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+pytestmark = pytest.mark.usefixtures('quick_start')
 POINT = 'backbone.layer4'
 
 
@@ -238,12 +239,6 @@ KINDS = {
         _put(f'{TERM}.loss', dict(type='mmmgd.WSLD', tau=0, loss_weight=1)),
         '`tau` above 0'),
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _quick_start(monkeypatch):
-    """The compiler's version, for the log, takes longer than the rest."""
-    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
 
 
 @pytest.fixture

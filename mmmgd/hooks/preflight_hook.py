@@ -42,7 +42,6 @@ class PreflightHook(Hook):
     @classmethod
     def attach(cls, runner: Runner, model: MGDDistill) -> None:
         """Take part in a run, once."""
-        model.has_hook = True
         if not any(isinstance(hook, cls) for hook in runner.hooks):
             runner.register_hook(cls(model))
 

@@ -93,18 +93,18 @@ def check_finite(teacher: Teacher) -> None:
             )
 
 
-def check_hooked(hooked: bool) -> None:
+def check_hooked() -> None:
     """Refuse to begin a Runner's training without DistillHook.
 
-    Nothing of the hook runs then, so that this is said here: the Runner tells
-    the message hub its config, and initialises the weights after the hooks'
-    ``before_run``. Outside of a Runner no hook is needed.
+    Nothing of the hook runs then, so that this is said here: a Runner tells
+    the message hub its config before it initialises the weights. Outside of a
+    Runner no hook is needed.
 
     Raises:
         RuntimeError: If the config trains MGDDistill and names no such hook.
     """
     cfg = str(MessageHub.get_current_instance().get_info('cfg', ''))
-    if not hooked and 'MGDDistill' in cfg and 'DistillHook' not in cfg:
+    if 'MGDDistill' in cfg and 'DistillHook' not in cfg:
         raise RuntimeError(
             'The model is mmmgd.MGDDistill, but no mmmgd.DistillHook ran: '
             'files would hold more than the student, and nothing would be '

@@ -52,8 +52,6 @@ class MGDDistill(BaseModel):
         ValueError: If the config does not fit the two models.
     """
 
-    has_hook = False  # DistillHook says so when it takes part in a run
-
     def __init__(
         self,
         student: dict,
@@ -103,7 +101,7 @@ class MGDDistill(BaseModel):
         The Runner calls it when training begins, and only then: for testing
         no weights of the teacher are read.
         """
-        check_hooked(self.has_hook)
+        check_hooked()
         self.student.init_weights()
         self.teacher.load()
         check_finite(self.teacher)
