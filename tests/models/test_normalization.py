@@ -166,7 +166,7 @@ AUGMENTS = {
     'mmdet.DetDataPreprocessor': [
         dict(
             type='mmdet.BatchSyncRandomResize',
-            random_size_range=(32, 128),
+            random_size_range=(64, 128),
             interval=1,
         )
     ],
