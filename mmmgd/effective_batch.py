@@ -28,7 +28,10 @@ def batch_text(cfg: Config, processes: int) -> tuple[str, str]:
     scaling = cfg.get('auto_scale_lr') or {}
     base = scaling.get('base_batch_size')
     if base is None:
-        return f'{line}; which lr={rate} was set for is not stated', ''
+        return (
+            f'{line}; the one that lr={rate} is for is not stated '
+            '(auto_scale_lr.base_batch_size)'
+        ), ''
     if scaling.get('enable'):
         # MMEngine scales with the processes, not with the accumulation.
         rate, base = rate and rate * one * processes / base, one * processes

@@ -184,11 +184,11 @@ KINDS = {
         lambda cfg, _: cfg.model.distill.update(
             loss=cfg.model.distill.pop('loss_mgd')),
         "loss named 'loss'.*`distill`"),
-    'no points': (_drop(f'{TERM}.points'), "'points' in distill.loss_mgd"),
-    'no loss': (_drop(f'{TERM}.loss'), "'loss' in distill.loss_mgd"),
+    'no points': (_drop(f'{TERM}.points'), "points.*in distill.'loss_mgd'"),
+    'no loss': (_drop(f'{TERM}.loss'), "loss.*in distill.'loss_mgd'"),
     'an unknown key': (
         _set(f'{TERM}.conector', None),
-        "distill.loss_mgd.*'conector'. Did you mean 'connector'"),
+        "connector.*in distill.'loss_mgd'.*but got.*'conector'"),
     'an empty list of points': (
         _put(f'{TERM}.points', []), "`points` of 'loss_mgd'"),
     'a point that is not there': (

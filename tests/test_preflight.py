@@ -154,7 +154,7 @@ BATCHES = {
     'a little less': ((24, 8, 1, 256, False), 'lr=0.1 is for 256', ''),
     'four times': (
         (128, 8, 1, 256, False), 'lr=0.1 is for 256', 'is 1024.*for 256'),
-    'unknown': ((32, 8, 1, None, False), 'lr=0.1 was set for is not', ''),
+    'unknown': ((32, 8, 1, None, False), 'one that lr=0.1 is for is not', ''),
 }  # fmt: skip
 
 

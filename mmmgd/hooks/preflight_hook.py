@@ -1,5 +1,6 @@
 """What is said about a run before and just after it starts."""
 
+import logging
 from collections import Counter
 from typing import Any
 
@@ -48,10 +49,12 @@ class PreflightHook(Hook):
     @master_only
     def before_train(self, runner: Runner) -> None:
         """Print the report."""
+        if not self.model.teacher.loaded:  # resumed after its last use
+            return
         report = preflight(self.model, runner.cfg, runner.world_size)
         print_log('\n'.join(report.lines), logger='current')
         for warning in report.warnings:
-            print_log(warning, logger='current', level=30)
+            print_log(warning, logger='current', level=logging.WARNING)
         self.handle = self.model.register_forward_hook(self._note)
 
     def after_train_iter(self, runner: Runner, *args: Any, **kw: Any) -> None:
@@ -86,17 +89,26 @@ class PreflightHook(Hook):
                 f' / {task:.4g}, mean of the first {self.seen} steps).',
                 logger='current',
             )
-            if not RATIOS[0] <= ratio <= RATIOS[1]:
-                print_log(
-                    f'[loss-ratio] distill.{name} is {ratio:.3g} times the '
-                    "task loss, outside the authors' range of "
-                    f'{RATIOS[0]:g} to {RATIOS[1]:g}: it '
-                    + ('drowns the task. ' if ratio > 1 else 'has no effect. ')
-                    + f'Multiply its loss_weight by about {1 / ratio:.2g}.'
-                    * (ratio > 0),
-                    logger='current',
-                    level=30,
-                )
+            if warning := ratio_warning(name, ratio):
+                print_log(warning, logger='current', level=logging.WARNING)
+
+
+def ratio_warning(name: str, ratio: float) -> str:
+    """Say that a loss is far from the task's; '' if it is not."""
+    low, high = RATIOS
+    if low <= ratio <= high:
+        return ''
+    text = (
+        f'[loss-ratio] distill.{name} is {ratio:.3g} times the task loss, '
+        f"outside the {low:g} to {high:g} of MGD's authors, whose rule is to "
+        'bring it near the task loss. '
+    )
+    if not ratio:
+        return text + 'Its loss_weight is 0: nothing is distilled.'
+    return text + (
+        'If the student ends below its baseline, begin here: multiply its '
+        f'loss_weight by about {1 / ratio:.2g}.'
+    )
 
 
 def _mean(loss: Any) -> Any:

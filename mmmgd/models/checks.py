@@ -5,7 +5,8 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mmengine.logging import MessageHub
+from mmengine.runner import Runner
+from torch import nn
 
 from .teacher import Teacher
 
@@ -42,6 +43,8 @@ def check_arguments(
             'Expected `distill` to name at least one loss, but got {}. '
             'To train the plain student, use its own config.'
         )
+    for name, term in distill.items():
+        _check_term(f'distill.{name}', term)
     if isinstance(inherit, str) or inherit is None:
         raise ValueError(
             f'Expected `inherit` to be a list of parts, but got {inherit!r}. '
@@ -54,11 +57,6 @@ def check_keys(
 ) -> None:
     """Refuse a dict with keys that nobody reads, or without one of these."""
     known = sorted(known)
-    if not isinstance(cfg, Mapping):
-        raise ValueError(
-            f'Expected {name} to be a dict with the keys {", ".join(known)}, '
-            f'but got {cfg!r}.'
-        )
     for key in cfg:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
@@ -73,19 +71,27 @@ def check_keys(
             )
 
 
-def check_module_cfg(name: str, cfg: Any) -> None:
-    """Refuse what is no config of a module."""
-    if not isinstance(cfg, Mapping) or 'type' not in cfg:
-        raise ValueError(
-            f"Expected {name} to be a dict with a `type`, such as dict(type='"
-            f"mmmgd.MGDLoss', loss_weight=2e-5), but got {cfg!r}."
-        )
+def _check_term(name: str, term: Any) -> None:
+    """Refuse what is no config where one is needed."""
+    if not isinstance(term, Mapping):
+        raise ValueError(f'Expected {name} to be a dict, but got {term!r}.')
+    for key in ('loss', 'connector'):
+        cfg = term.get(key)
+        if cfg is not None and not (
+            isinstance(cfg, Mapping) and 'type' in cfg
+        ):
+            raise ValueError(
+                f'Expected {name}.{key} to be a dict with a `type`, such as '
+                f"dict(type='mmmgd.MGDLoss', loss_weight=2e-5), but got "
+                f'{cfg!r}.'
+            )
 
 
 def check_finite(teacher: Teacher) -> None:
     """Refuse a teacher whose own training had diverged."""
     for name, tensor in teacher.module.state_dict().items():
-        if not tensor.isfinite().all():
+        # Parts without a use may never have been filled.
+        if teacher._wants(name) and not tensor.isfinite().all():
             raise ValueError(
                 f'Expected finite weights of the teacher, but {name!r} in '
                 f'{teacher.checkpoint!r} is not: its training had diverged. '
@@ -93,21 +99,34 @@ def check_finite(teacher: Teacher) -> None:
             )
 
 
-def check_hooked() -> None:
+def check_hooked(model: nn.Module) -> None:
     """Refuse to begin a Runner's training without DistillHook.
 
-    Nothing of the hook runs then, so that this is said here: a Runner tells
-    the message hub its config before it initialises the weights. Outside of a
-    Runner no hook is needed.
+    Nothing of the hook runs then, so the model has to ask who initialises it.
+    Outside of a Runner no hook is needed.
 
     Raises:
-        RuntimeError: If the config trains MGDDistill and names no such hook.
+        RuntimeError: If it is a Runner that has no such hook.
     """
-    cfg = str(MessageHub.get_current_instance().get_info('cfg', ''))
-    if 'MGDDistill' in cfg and 'DistillHook' not in cfg:
+    runner = _calling_runner()
+    if runner is None or getattr(runner.model, 'module', runner.model) is not (
+        model
+    ):
+        return
+    if not any(type(h).__name__ == 'DistillHook' for h in runner.hooks):
         raise RuntimeError(
             'The model is mmmgd.MGDDistill, but no mmmgd.DistillHook ran: '
             'files would hold more than the student, and nothing would be '
             "checked. Add default_hooks = dict(distill=dict(type='mmmgd."
             "DistillHook')) to the config."
         )
+
+
+def _calling_runner() -> Runner | None:
+    frame = inspect.currentframe()
+    while frame is not None:
+        owner = frame.f_locals.get('self')
+        if isinstance(owner, Runner):
+            return owner
+        frame = frame.f_back
+    return None

@@ -11,13 +11,7 @@ from torch import Tensor, nn
 from mmmgd.registry import MODELS as OURS
 from mmmgd.rng import isolated_rng, mix
 
-from .checks import (
-    check_arguments,
-    check_finite,
-    check_hooked,
-    check_keys,
-    check_module_cfg,
-)
+from .checks import check_arguments, check_finite, check_hooked
 from .dry_pass import dry_pass
 from .features import FeatureTap
 from .inherit import check_inherit, inherit
@@ -26,7 +20,6 @@ from .teacher import Teacher
 from .term import DistillTerm, parse_pairs
 
 STUDENT = 'student.'
-TERM_KEYS = ('points', 'connector', 'loss')
 
 
 @OURS.register_module()
@@ -101,7 +94,7 @@ class MGDDistill(BaseModel):
         The Runner calls it when training begins, and only then: for testing
         no weights of the teacher are read.
         """
-        check_hooked()
+        check_hooked(self)
         self.student.init_weights()
         self.teacher.load()
         check_finite(self.teacher)
@@ -173,10 +166,12 @@ def _pairs_of(name: str, cfg: dict) -> list:
             f'{name!r}: MMEngine adds up only those. Write '
             f"'loss_{name}'."
         )
-    check_keys(f'distill.{name}', cfg, TERM_KEYS, needed=('points', 'loss'))
-    for key in ('loss', 'connector'):
-        if key == 'loss' or cfg.get(key) is not None:
-            check_module_cfg(f'distill.{name}.{key}', cfg[key])
+    unknown = set(cfg) - {'points', 'connector', 'loss'}
+    if unknown or not {'points', 'loss'} <= set(cfg):
+        raise ValueError(
+            f'Expected the keys points, loss and, optionally, connector in '
+            f'distill[{name!r}], but got {sorted(cfg)}.'
+        )
     return parse_pairs(cfg['points'], name)
 
 
