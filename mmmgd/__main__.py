@@ -8,6 +8,7 @@ from importlib import import_module
 # are imported when asked for: `doctor` must run where torch does not.
 COMMANDS = {
     'doctor': ('mmmgd.doctor', 'say what is installed, and mend what is not'),
+    'inspect': ('mmmgd.inspection', 'list points, and say what would train'),
 }
 
 

@@ -27,6 +27,8 @@ PREFIXES = ('module.', 'architecture.', 'student.')
 SECTIONS = ('state_dict', 'state_dict_ema', 'model_ema', 'model')
 
 
+URL = ('http://', 'https://')
+
 # The methods of its own class that a log history of MMEngine names.
 STATISTICS = ('min', 'max', 'current', 'mean')
 
@@ -86,10 +88,16 @@ def sub_state(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return inner
 
 
+def local_path(path: str) -> str:
+    """Return where a file lies, or will lie once its URL is downloaded."""
+    if path.startswith(URL):
+        folder = osp.join(torch.hub.get_dir(), 'checkpoints')
+        return osp.join(folder, osp.basename(path))
+    return osp.expanduser(path)
+
+
 def _read(path: str) -> Any:
-    if path.startswith(('http://', 'https://')):
-        path = _download(path)
-    path = osp.expanduser(path)
+    path = _download(path) if path.startswith(URL) else local_path(path)
     if not osp.isfile(path):
         raise FileNotFoundError(
             f'Expected a checkpoint at {path!r}, but there is no such file '
@@ -114,10 +122,9 @@ def _read(path: str) -> Any:
 
 def _download(url: str) -> str:
     """Fetch a file once per machine, and return where it lies."""
-    folder = osp.join(torch.hub.get_dir(), 'checkpoints')
-    path = osp.join(folder, osp.basename(url))
+    path = local_path(url)
     if get_local_rank() == 0 and not osp.isfile(path):
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(osp.dirname(path), exist_ok=True)
         # Downloads to a temporary name and moves, so never half a file.
         torch.hub.download_url_to_file(url, path)
     barrier()

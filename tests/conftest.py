@@ -189,6 +189,12 @@ def runner_cfg(image_folder, tmp_path):
 
 
 @pytest.fixture
+def quick_start(monkeypatch):
+    """The compiler's version, for the log, takes longer than a short run."""
+    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
+
+
+@pytest.fixture
 def run(tmp_path):
     """Train a config through a real Runner and return it."""
     count = iter(range(1000))

@@ -14,6 +14,8 @@ max_iters = 700
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
-    dict(type='PolyLR', eta_min=1e-5, power=0.9, end=max_iters, by_epoch=False)
+    dict(
+        type='PolyLR', eta_min=1e-5, power=0.9, end=max_iters, by_epoch=False
+    ),
 ]
 default_hooks = dict(checkpoint=dict(interval=max_iters))

@@ -1,5 +1,6 @@
 """Hooks that the registry ``mmmgd`` knows."""
 
 from .distill_hook import DistillHook
+from .preflight_hook import PreflightHook
 
-__all__ = ['DistillHook']
+__all__ = ['DistillHook', 'PreflightHook']

@@ -13,6 +13,8 @@ from mmmgd.models import MGDConnector, MGDDistill
 from mmmgd.models.distill import STUDENT
 from mmmgd.registry import HOOKS
 
+from .preflight_hook import PreflightHook
+
 # Where a checkpoint keeps what is not the student's.
 SECTION = 'mmmgd'
 
@@ -35,7 +37,7 @@ class DistillHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Check the config before anything is trained."""
         check_config(runner.cfg)
-        _model(runner)
+        PreflightHook.attach(runner, _model(runner))
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None

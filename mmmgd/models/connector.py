@@ -74,10 +74,10 @@ class MGDConnector(nn.Module):
         teacher_channels: int | None = None,
     ) -> None:
         super().__init__()
-        if not 0 <= mask_ratio < 1:
+        if isinstance(mask_ratio, str) or not 0 <= mask_ratio < 1:
             raise ValueError(
                 'Expected `mask_ratio` (λ, the share that is hidden) in '
-                f'[0, 1), but got {mask_ratio}.'
+                f'[0, 1), but got {mask_ratio!r}.'
             )
         if mask_dim not in MASK_DIMS:
             raise ValueError(

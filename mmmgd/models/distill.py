@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from mmmgd.registry import MODELS as OURS
 from mmmgd.rng import isolated_rng, mix
 
+from .checks import check_arguments, check_finite, check_hooked
 from .dry_pass import dry_pass
 from .features import FeatureTap
 from .inherit import check_inherit, inherit
-from .normalization import check_same_input
+from .normalization import input_adapter
 from .sync_norm import plain_where_alone
 from .teacher import Teacher
 from .term import DistillTerm, parse_pairs
@@ -54,18 +55,9 @@ class MGDDistill(BaseModel):
         data_preprocessor: dict | nn.Module | None = None,
     ) -> None:
         super().__init__()
+        check_arguments(student, teacher, distill, inherit)
         pairs = {name: _pairs_of(name, distill[name]) for name in distill}
         every = [pair for group in pairs.values() for pair in group]
-        if not every:
-            raise ValueError(
-                'Expected `distill` to name at least one loss, but got {}. '
-                'To train the plain student, use its own config.'
-            )
-        if isinstance(inherit, str):
-            raise ValueError(
-                f'Expected `inherit` to be a list of parts, but got '
-                f'{inherit!r}. Write [{inherit!r}].'
-            )
         student = dict(student)
         if data_preprocessor is not None:
             student.setdefault('data_preprocessor', data_preprocessor)
@@ -80,7 +72,7 @@ class MGDDistill(BaseModel):
         )
         self.inherit = list(inherit)
         check_inherit(self.student, self.teacher.module, self.inherit)
-        check_same_input(self.student, self.teacher.module)
+        self._adapt = input_adapter(self.student, self.teacher.module)
         with isolated_rng(mix(torch.initial_seed())):
             terms = {
                 name: DistillTerm(
@@ -103,8 +95,10 @@ class MGDDistill(BaseModel):
         The Runner calls it when training begins, and only then: for testing
         no weights of the teacher are read.
         """
+        check_hooked(self)
         self.student.init_weights()
         self.teacher.load()
+        check_finite(self.teacher)
         inherit(self.student, self.teacher.module, self.inherit)
 
     def forward(
@@ -112,6 +106,7 @@ class MGDDistill(BaseModel):
         inputs: Tensor,
         data_samples: list | None = None,
         mode: str = 'tensor',
+        image_sizes: Sequence[tuple[int, int]] | None = None,
     ) -> Any:
         """Return the losses in mode 'loss', else what the student returns.
 
@@ -119,12 +114,15 @@ class MGDDistill(BaseModel):
             inputs: Normalised images with shape (N, 3, H, W).
             data_samples: Labels, as the student's package defines them.
             mode: 'loss', 'predict' or 'tensor'.
+            image_sizes: Height and width of each image without its padding,
+                for a teacher with another input normalisation. The data
+                preprocessor gives it then; None means no padding.
         """
         if mode != 'loss':
             return self.student(inputs, data_samples, mode=mode)
         with self._tap.record() as student:
             losses = self.student(inputs, data_samples, mode=mode)
-        teacher = self.teacher.extract(inputs)
+        teacher = self.teacher.extract(self._adapt(inputs, image_sizes))
         extras: dict[str, Any] = {'data_samples': data_samples}
         if 'gt_labels' in self._extras:
             extras['gt_labels'] = gt_labels(data_samples)

@@ -5,7 +5,8 @@ model changes: no BN statistics, no training flags, no random numbers.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,6 +24,9 @@ from .features import (
     pick,
     split_point,
 )
+
+# Height and width in pixels of the image that models are tried on.
+SIZE = 128
 
 
 @dataclass
@@ -55,6 +59,24 @@ class DryPass:
         return owner in self.completed
 
 
+@contextmanager
+def quiet(model: nn.Module) -> Iterator[None]:
+    """Run a model inside the block so that nothing of it changes."""
+    training = {m: m.training for m in model.modules()}
+    model.eval()
+    try:
+        with isolated_rng(0):
+            yield
+    finally:
+        for module, flag in training.items():
+            module.training = flag
+
+
+def blank_image(model: nn.Module, size: int) -> torch.Tensor:
+    """Return one image of zeros, (1, 3, size, size), where the model is."""
+    return next(model.parameters()).new_zeros(1, 3, size, size)
+
+
 def forward_tensor(model: nn.Module, inputs: torch.Tensor) -> Any:
     """Run a model without labels, by MMEngine's convention if it has one."""
     if isinstance(model, BaseModel):
@@ -64,7 +86,7 @@ def forward_tensor(model: nn.Module, inputs: torch.Tensor) -> Any:
 
 @torch.no_grad()
 def dry_pass(
-    model: nn.Module, points: Sequence[str], side: str, size: int = 128
+    model: nn.Module, points: Sequence[str], side: str, size: int = SIZE
 ) -> DryPass:
     """Run the model on one image of zeros up to its deepest point.
 
@@ -86,13 +108,9 @@ def dry_pass(
     for name in names:
         find_module(model, name, side)
     watch = _Watch(model, points, names, side)
-    training = {m: m.training for m in model.modules()}
-    parameter = next(model.parameters())
-    image = parameter.new_zeros(1, 3, size, size)
-    model.eval()
     try:
-        with isolated_rng(0):
-            forward_tensor(model, image)
+        with quiet(model):
+            forward_tensor(model, blank_image(model, size))
     except PassEnded:
         pass
     except Exception as error:
@@ -105,8 +123,6 @@ def dry_pass(
             ) from error
     finally:
         watch.remove()
-        for module, flag in training.items():
-            module.training = flag
     check_calls(watch.calls, names, side)
     assert watch.result is not None
     return watch.result

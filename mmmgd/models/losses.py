@@ -4,10 +4,23 @@
 fit its ``ConfigurableDistiller`` and its losses fit our driver.
 """
 
+import math
+from typing import Any
+
 from torch import Tensor, nn
 
 from mmmgd import functional
 from mmmgd.registry import MODELS
+
+
+def _number(name: str, value: Any) -> float:
+    """Refuse what would train without a word: text, nan, or a reward."""
+    if isinstance(value, (int, float)) and 0 <= value < math.inf:
+        return value
+    raise ValueError(
+        f'Expected `{name}` to be a finite number, 0 or above, but got '
+        f'{value!r}.'
+    )
 
 
 @MODELS.register_module()
@@ -22,7 +35,7 @@ class MGDLoss(nn.Module):
 
     def __init__(self, loss_weight: float) -> None:
         super().__init__()
-        self.loss_weight = loss_weight
+        self.loss_weight = _number('loss_weight', loss_weight)
 
     def forward(self, preds_S: Tensor, preds_T: Tensor) -> Tensor:
         """Compare two maps with shape (N, C, H, W); returns a scalar."""
@@ -39,8 +52,10 @@ class _TemperedLoss(nn.Module):
 
     def __init__(self, tau: float, loss_weight: float) -> None:
         super().__init__()
-        self.tau = tau
-        self.loss_weight = loss_weight
+        self.tau = _number('tau', tau)
+        if tau == 0:
+            raise ValueError('Expected `tau` above 0, but got 0.')
+        self.loss_weight = _number('loss_weight', loss_weight)
 
 
 @MODELS.register_module()

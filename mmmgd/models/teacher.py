@@ -66,7 +66,7 @@ class Teacher:
         self.checkpoint = checkpoint
         self.module = _build(config)
         self.name = config if isinstance(config, str) else 'of a dict'
-        self.loaded = False
+        self.loaded, self.tensors = False, 0
         self._parts = tuple(f'{part}.' for part in parts)
         self._pass: DryPass = dry_pass(self.module, points, 'teacher')
         self.shapes = self._pass.shapes
@@ -92,7 +92,7 @@ class Teacher:
         else:
             self._load_strictly(str(self.checkpoint), set(needed))
             source = repr(self.checkpoint)
-        self.loaded = True
+        self.loaded, self.tensors = True, len(needed)
         print_log(
             f'Teacher {type(self.module).__name__} ({self.name}): '
             f'{len(needed)}/{len(needed)} tensors of the part that is used, '
@@ -105,7 +105,7 @@ class Teacher:
         """Return the feature of each point; nothing after the last one runs.
 
         Args:
-            inputs: Normalised images with shape (N, 3, H, W).
+            inputs: Images with shape (N, 3, H, W), normalised for it.
         """
         if not self.loaded:
             raise RuntimeError(
@@ -174,6 +174,9 @@ def _build(config: str | dict) -> nn.Module:
         isolated_rng(0),
     ):
         module = MODELS.build(model)
+    if model.get('data_preprocessor') is None:
+        # It states no normalisation; the default one would claim that.
+        module.data_preprocessor = None
     return module.requires_grad_(False).eval()
 
 
