@@ -12,7 +12,17 @@ model = dict(
         pad_mask=True,
         pad_size_divisor=32,
     ),
-    backbone=dict(type='ResNet', depth=18, base_channels=width),
+    backbone=dict(
+        type='ResNet',
+        depth=18,
+        base_channels=width,
+        # Others start from ImageNet's weights.
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='work_dirs/demo/detection/baseline-0/last.pth',
+            prefix='backbone.',
+        ),
+    ),
     neck=dict(
         type='FPN',
         in_channels=[width, 2 * width, 4 * width, 8 * width],
