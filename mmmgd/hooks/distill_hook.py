@@ -85,7 +85,8 @@ class DistillHook(Hook):
 def _add_hooks(runner: Runner) -> None:
     if any(isinstance(hook, RunStateHook) for hook in runner.hooks):
         return
-    resume, state = ResumeHook(), RunStateHook()
+    state = RunStateHook()
+    resume = ResumeHook(state)
     resume.choose(runner)
     # A new list, for the runner goes through the old one at this moment.
     runner._hooks = list(runner._hooks)

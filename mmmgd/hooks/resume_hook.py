@@ -12,6 +12,8 @@ from mmmgd.checkpoint import SECTION
 from mmmgd.resume import find_latest
 from mmmgd.rng import mix, rng_state, set_rng_state
 
+from .run_state_hook import RunStateHook
+
 
 class ResumeHook(Hook):
     """Makes a resumed run equal to one that was never interrupted.
@@ -19,12 +21,16 @@ class ResumeHook(Hook):
     MMEngine restores weights, optimizer, schedule and counters. Added here:
     the random state of each rank, the seed of the sampler, the place within
     the epoch, and the validation that the interrupted run owed.
+
+    Args:
+        state: Knows the workers of the data loader.
     """
 
     # Last in `before_train`: a validation needs all hooks to be ready.
     priority = 'LOWEST'
 
-    def __init__(self) -> None:
+    def __init__(self, state: RunStateHook) -> None:
+        self.state = state
         self.resumed = False
         self.run: dict[str, Any] | None = None
 
@@ -59,6 +65,20 @@ class ResumeHook(Hook):
             runner.logger.info('Resume: validating first, as was due.')
             runner.val_loop.run()
         _position(runner, done)
+        self._restore_workers(runner, run['rng'])
+
+    def _restore_workers(self, runner: Runner, states: list[dict]) -> None:
+        book, rank = self.state.workers, get_rank()
+        saved = states[rank].get('workers') if rank < len(states) else None
+        if book is None or not saved:
+            return
+        if len(saved) == book.count:
+            book.initial = saved
+            return
+        runner.logger.warning(
+            f'Resume: the data loader had {len(saved)} workers and now has '
+            f'{book.count}. Augmentation differs from an unbroken run.'
+        )
 
 
 def _restore_rng(runner: Runner, states: list[dict]) -> None:
@@ -133,5 +153,6 @@ def _reseed_loader(runner: Runner, sampler_seed: int | None) -> None:
         if sampler_seed is not None and hasattr(sampler, 'seed'):
             sampler.seed = sampler_seed
     init: Any = loader.worker_init_fn
+    init = getattr(init, 'inner', init)  # below WorkerBook's
     if init is not None and getattr(init, 'func', None) is worker_init_fn:
         init.keywords['seed'] = runner.seed

@@ -4,10 +4,11 @@ from typing import Any
 
 from mmengine.dist import all_gather_object
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mmmgd.checkpoint import SECTION
 from mmmgd.rng import rng_state
+from mmmgd.workers import WorkerBook
 
 
 class RunStateHook(Hook):
@@ -22,6 +23,9 @@ class RunStateHook(Hook):
 
     def __init__(self) -> None:
         self.state: dict[str, Any] = {}
+        self.workers: WorkerBook | None = None
+        # Batches of this epoch that this process has trained on.
+        self.consumed: int | None = None
 
     def capture(
         self, runner: Runner, iteration: int, validated: bool = False
@@ -33,6 +37,7 @@ class RunStateHook(Hook):
             iteration: Number of iterations that are done.
             validated: Whether the validation that is due then is done too.
         """
+        workers = self.workers and self.workers.states(self.consumed)
         self.state = {
             'iter': iteration,
             'epoch_length': len(runner.train_dataloader),
@@ -40,13 +45,31 @@ class RunStateHook(Hook):
             'sampler_seed': getattr(
                 runner.train_dataloader.sampler, 'seed', None
             ),
-            'rng': all_gather_object(rng_state()),
+            'rng': all_gather_object({**rng_state(), 'workers': workers}),
         }
+
+    def before_train(self, runner: Runner) -> None:
+        """Let the workers note their states."""
+        loader = runner.train_dataloader
+        # A finite one is begun anew by an endless loop, in between.
+        endless = isinstance(runner.train_loop, IterBasedTrainLoop)
+        if loader.num_workers and (
+            not endless or hasattr(loader.sampler, 'skip')
+        ):
+            self.workers = WorkerBook(loader)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Begin to count."""
+        self.consumed = 0
+        if self.workers:
+            self.workers.begin_epoch()
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any
     ) -> None:
         """Gather if a checkpoint of this iteration follows."""
+        assert self.consumed is not None
+        self.consumed += 1
         if any(_saves_now(hook, runner) for hook in runner.hooks):
             self.capture(runner, runner.iter + 1)
 
@@ -54,6 +77,9 @@ class RunStateHook(Hook):
         self, runner: Runner, metrics: dict | None = None
     ) -> None:
         """Gather: a checkpoint of the epoch may follow."""
+        self.consumed = None
+        if self.workers:
+            self.workers.end_epoch()
         self.capture(runner, runner.iter)
 
     def after_val_epoch(
