@@ -4,6 +4,7 @@ Workers that live longer than an epoch carry their state along, so an exact
 resumption needs it. Each notes its state in shared memory after each batch.
 """
 
+import os
 import pickle
 import signal
 from collections.abc import Callable
@@ -42,8 +43,23 @@ class WorkerBook:
         self.done = torch.zeros(self.count, dtype=torch.int64).share_memory_()
         self.start = self.done.clone()
         self.initial: list[dict] | None = None
+        self.offset = 0  # workers that got no batch at first
         loader.worker_init_fn = _Begin(loader.worker_init_fn, self)
         loader.collate_fn = _Note(loader.collate_fn, self)
+
+    def resume(self, saved: dict, rotate: bool) -> int:
+        """Let the first workers go on from saved states.
+
+        Args:
+            saved: From :meth:`state`, with as many workers.
+            rotate: Whether the next batch goes to the first worker. Else
+                the caller leaves out as many workers as are returned.
+        """
+        turn = saved['position'] % self.count
+        states = saved['states']
+        self.initial = states[turn:] + states[:turn] if rotate else states
+        self.offset = 0 if rotate else turn
+        return self.offset
 
     def begin_epoch(self) -> None:
         """Note where the workers are before they get any new batch."""
@@ -51,26 +67,29 @@ class WorkerBook:
 
     def end_epoch(self) -> None:
         """Let later workers start as the config says."""
-        self.initial = None
+        self.initial, self.offset = None, 0
 
-    def states(self, consumed: int | None) -> list[dict] | None:
-        """Return the states with which new workers would go on.
+    def state(self, consumed: int | None) -> dict | None:
+        """Return what new workers need to go on, by number of the worker.
 
         Args:
             consumed: Batches of this epoch that the training has got from
                 these workers; None after the epoch, when they begin anew.
         """
-        if consumed is None:
-            if not self.persistent:
-                return None
-            return [self._read(w, int(self.done[w])) for w in self._all()]
-        # Batch i is loaded by worker i % count; the next one comes first.
-        return [
-            self._read(
-                w, int(self.start[w]) + -(-(consumed - w) // self.count)
-            )
-            for w in ((consumed + j) % self.count for j in self._all())
-        ]
+        if consumed is None and not self.persistent:
+            return None
+        states = []
+        # Batch i is loaded by worker i % count.
+        position = self.offset + (consumed or 0)
+        for worker in range(self.count):
+            done = int(self.done[worker])
+            if consumed is not None:  # they are ahead
+                done = int(self.start[worker]) + sum(
+                    i % self.count == worker
+                    for i in range(self.offset, position)
+                )
+            states.append(self._read(worker, done))
+        return {'position': position, 'states': states}
 
     def write(self, worker: int) -> None:
         """Note the state of the worker that runs this."""
@@ -80,9 +99,6 @@ class WorkerBook:
         page[: len(text)] = torch.frombuffer(
             bytearray(text), dtype=torch.uint8
         )
-
-    def _all(self) -> range:
-        return range(self.count)
 
     def _read(self, worker: int, batches: int) -> dict:
         page = self.pages[worker, batches % self.depth]
@@ -112,6 +128,7 @@ def _end_soon(signum: int, frame: Any) -> None:
     A signal to a whole job reaches the workers too, and without them the
     trainer could not finish its step and save.
     """
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.alarm(GRACE)
 
 
@@ -122,6 +139,8 @@ class _Note:
         self.inner, self.book = inner, book
 
     def __call__(self, samples: list) -> Any:
+        if not samples:
+            return None  # of ResumedBatches
         batch = self.inner(samples)
         info = get_worker_info()
         if info is not None:

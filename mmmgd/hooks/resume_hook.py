@@ -7,7 +7,7 @@ from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner, set_random_seed
 
-from mmmgd.batches import resume_batches
+from mmmgd.batches import WithoutEmpty, resume_batches
 from mmmgd.checkpoint import SECTION
 from mmmgd.resume import find_latest
 from mmmgd.rng import mix, rng_state, set_rng_state
@@ -64,21 +64,24 @@ class ResumeHook(Hook):
         if not run['validated'] and done == 0 and _validation_is_due(runner):
             runner.logger.info('Resume: validating first, as was due.')
             runner.val_loop.run()
-        _position(runner, done)
-        self._restore_workers(runner, run['rng'])
+        pad = self._resume_workers(runner, run['rng'])
+        _position(runner, done, pad)
 
-    def _restore_workers(self, runner: Runner, states: list[dict]) -> None:
+    def _resume_workers(self, runner: Runner, states: list[dict]) -> int:
+        """Hand the workers their states; return how many get no batch yet."""
         book, rank = self.state.workers, get_rank()
         saved = states[rank].get('workers') if rank < len(states) else None
         if book is None or not saved:
-            return
-        if len(saved) == book.count:
-            book.initial = saved
-            return
-        runner.logger.warning(
-            f'Resume: the data loader had {len(saved)} workers and now has '
-            f'{book.count}. Augmentation differs from an unbroken run.'
-        )
+            return 0
+        if len(saved['states']) != book.count:
+            runner.logger.warning(
+                f'Resume: the data loader had {len(saved["states"])} workers '
+                f'and now has {book.count}. Augmentation differs from an '
+                'unbroken run.'
+            )
+            return 0
+        endless = isinstance(runner.train_loop, IterBasedTrainLoop)
+        return book.resume(saved, rotate=endless)
 
 
 def _restore_rng(runner: Runner, states: list[dict]) -> None:
@@ -126,19 +129,24 @@ def _validation_is_due(runner: Runner) -> bool:
     )
 
 
-def _position(runner: Runner, done: int) -> None:
+def _position(runner: Runner, done: int, pad: int) -> None:
     """Let the data loader begin at the right batch, with the right state."""
-    loop, loader = runner.train_loop, runner.train_dataloader
+    loop: Any = runner.train_loop
+    loader = loop.dataloader
     state = rng_state()
+
+    def restore() -> None:
+        set_rng_state(state)
+
     if isinstance(loop, IterBasedTrainLoop):
         # MMEngine goes through the batches that are done; a sampler with
         # `skip` it moves without asking it for batches.
         moved = hasattr(loader.sampler, 'skip')
-        done = 0 if moved else loop._iter
-        resume_batches(loader, done, False, lambda: set_rng_state(state))
+        resume_batches(loader, 0 if moved else loop._iter, False, restore)
     elif done or loader.persistent_workers:
         # An unbroken run would not start the workers here, which draws.
-        resume_batches(loader, done, True, lambda: set_rng_state(state))
+        resume_batches(loader, done, True, restore, pad)
+        loop.dataloader = WithoutEmpty(loader)
 
 
 def _reseed_loader(runner: Runner, sampler_seed: int | None) -> None:

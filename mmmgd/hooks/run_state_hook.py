@@ -37,7 +37,7 @@ class RunStateHook(Hook):
             iteration: Number of iterations that are done.
             validated: Whether the validation that is due then is done too.
         """
-        workers = self.workers and self.workers.states(self.consumed)
+        workers = self.workers and self.workers.state(self.consumed)
         self.state = {
             'iter': iteration,
             'epoch_length': len(runner.train_dataloader),
