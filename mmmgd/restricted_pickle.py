@@ -80,6 +80,8 @@ class Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Return an allowed type, or refuse the file."""
+        # torch.save writes names of Python 2.
+        module = 'builtins' if module == '__builtin__' else module
         # NumPy writes bytes of old pickles so; the codec is looked at there.
         if (module, name) == ('_codecs', 'encode'):
             return _encode

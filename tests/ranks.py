@@ -4,16 +4,21 @@ RANK=0 WORLD_SIZE=2 ... python tests/ranks.py FOLDER
 """
 
 import datetime
+import runpy
 import sys
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from conftest import distiller
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 from mmengine.registry import MODELS
 from mmpretrain.structures import DataSample
+
+# Not an import: tests/tools has a conftest too.
+distiller = runpy.run_path(str(Path(__file__).with_name('conftest.py')))[
+    'distiller'
+]
 
 BATCH = 8  # of all ranks together
 

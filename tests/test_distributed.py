@@ -41,7 +41,7 @@ def start_ranks(script, *argv, world=2):
     ]
     try:
         for process in ranks:
-            output, _ = process.communicate(timeout=150)
+            output, _ = process.communicate(timeout=240)
             assert process.returncode == 0, output[-3000:]
     finally:
         for process in ranks:
@@ -111,3 +111,16 @@ def test_each_rank_draws_its_own_masks(seen):
     assert len(one) == len(two) == 10
     assert not torch.equal(one, two)
     assert 0.05 < one.float().mean() < 0.3  # 0.15 of the channels
+
+
+def test_three_steps_of_every_task(tmp_path):
+    """Two ranks, different images; no parameter may be without gradient."""
+    pytest.importorskip('mmdet')
+    pytest.importorskip('mmseg')
+    start_ranks('ranks_tasks.py', tmp_path)
+    one, two = (torch.load(tmp_path / f'rank{r}.pth') for r in (0, 1))
+    assert len(one) == 4
+    for task, parameters in one.items():
+        for name, value in parameters.items():
+            assert value.isfinite().all(), (task, name)
+            assert torch.equal(value, two[task][name]), (task, name)

@@ -44,12 +44,12 @@ class FiniteHook(Hook):
         if not bad:
             self.last_finite = runner.iter + 1
             return
-        if len(bad) > 1:
-            bad.pop('loss', None)  # the sum of the others
         points = _points(runner)
+        # MMEngine calls the sum 'loss', and mmpretrain the student's own.
+        points['loss'] = "the sum, or the student's own"
         what = '; '.join(
-            f'{name} = {value} ({points.get(name, "of the student itself")})'
-            for name, value in bad.items()
+            f'{name} = {bad[name]} ({points.get(name, "of the student")})'
+            for name in sorted(bad, key='loss'.__eq__)
         )
         last = self.last_finite or 'none since the start'
         rates = ', '.join(
