@@ -76,7 +76,8 @@ def state_of(model):
 
 def gradients(rank):
     model = without_chance()
-    loss_of(_ddp(model), part_of(whole_batch(), rank, 2)).backward()
+    ddp = _ddp(model)  # kept until the backward pass has shared
+    loss_of(ddp, part_of(whole_batch(), rank, 2)).backward()
     return {k: p.grad for k, p in model.named_parameters()}
 
 

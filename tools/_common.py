@@ -111,6 +111,7 @@ def build_runner(cfg: Config, notes: Iterable[str | None] = ()) -> Runner:
         Runner: Ready for ``train`` or ``test``.
     """
     notes = [*notes, _prepare_cpu_launch(cfg)]
+    _rejoin_on_gpu(cfg)
     guard_mmengine()
     runner = (
         RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
@@ -163,12 +164,39 @@ def _prepare_cpu_launch(cfg: Config) -> str | None:
     given, seconds = dist_cfg.get('backend', 'nccl'), dist_cfg.get('timeout')
     backend = 'gloo' if given == 'nccl' else given
     cfg.merge_from_dict({'env_cfg.dist_cfg.backend': backend})
-    torch.distributed.init_process_group(
-        backend,
-        timeout=datetime.timedelta(seconds=seconds)
-        if seconds
-        else default_pg_timeout,
-    )
+    _join_group(backend, seconds)
     if given != backend:
         return f'CUDA is not available: backend {given} -> {backend}.'
     return None
+
+
+def _rejoin_on_gpu(cfg: Config) -> None:
+    """Joins the group in MMEngine's place after a restart by torchrun."""
+    restarted = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0))
+    if not restarted or cfg.launcher != 'pytorch' or get_device() != 'cuda':
+        return
+    torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
+    dist_cfg = cfg.get('env_cfg', {}).get('dist_cfg', {})
+    _join_group(dist_cfg.get('backend', 'nccl'), dist_cfg.get('timeout'))
+
+
+def _join_group(backend: str, seconds: float | None) -> None:
+    """Starts the process group, among the processes of this attempt.
+
+    torchrun keeps its store over restarts: without a prefix a process may
+    read there the address of one that has died.
+    """
+    timeout = (
+        datetime.timedelta(seconds=seconds) if seconds else default_pg_timeout
+    )
+    store, rank, world_size = next(
+        torch.distributed.rendezvous('env://', timeout=timeout)
+    )
+    attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')
+    torch.distributed.init_process_group(
+        backend,
+        store=torch.distributed.PrefixStore(f'attempt{attempt}', store),
+        rank=rank,
+        world_size=world_size,
+        timeout=timeout,
+    )
