@@ -28,7 +28,9 @@ def statistic(owner: Any, name: str) -> Any:
     raise pickle.UnpicklingError(f'getattr({owner!r}, {name!r}) refused.')
 
 
-_CORE = np._core if hasattr(np, '_core') else np.core
+# NumPy 1.26 has an empty `_core` already.
+_TWO = np.lib.NumpyVersion(np.__version__) >= '2.0.0'
+_CORE: Any = vars(np)['_core' if _TWO else 'core']
 
 # What MMEngine writes beside the weights: log histories and numbers.
 TYPES: list[Any] = [
