@@ -10,11 +10,11 @@ import mmmgd.compat  # noqa: F401  # isort: skip  (first: repairs mmseg::)
 from _common import (
     build_runner,
     fail,
-    leave_group,
     load_config,
     parse_args,
     require_file,
 )
+from _group import leave_group
 from mmengine.config import Config
 from mmengine.device import get_device
 

@@ -92,6 +92,7 @@ class InterruptHook(Hook):
             )
             runner.logger.warning(f'Saved {path}. Go on with --resume.')
         assert self.signal is not None
+        self.after_train(runner)
         raise SystemExit(128 + self.signal)
 
 

@@ -38,9 +38,10 @@ class RunStateHook(Hook):
             validated: Whether the validation that is due then is done too.
         """
         workers = self.workers and self.workers.state(self.consumed)
+        endless = isinstance(runner.train_loop, IterBasedTrainLoop)
         self.state = {
             'iter': iteration,
-            'epoch_length': len(runner.train_dataloader),
+            'epoch_length': 0 if endless else len(runner.train_dataloader),
             'validated': validated,
             'sampler_seed': getattr(
                 runner.train_dataloader.sampler, 'seed', None
