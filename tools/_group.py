@@ -44,7 +44,7 @@ def _prepare_cpu_launch(cfg: Config) -> str | None:
     if cfg.launcher != 'pytorch':
         raise SystemExit(
             f'error: --launcher {cfg.launcher} needs a GPU on every node, but '
-            'CUDA is not available here. Without one, start the processes with '
+            'CUDA is not available here. Without one, start processes with '
             'tools/dist_train.sh or tools/dist_test.sh.'
         )
 
