@@ -33,6 +33,7 @@ class ResumeHook(Hook):
         self.state = state
         self.resumed = False
         self.run: dict[str, Any] | None = None
+        self.done = 0  # batches of the current epoch
 
     def choose(self, runner: Runner) -> None:
         """Skip damaged files when the runner resumes by itself."""
@@ -46,6 +47,8 @@ class ResumeHook(Hook):
         if runner._resume:
             self.resumed = True
             self.run = checkpoint.get(SECTION, {}).get('run')
+            if self.run:
+                self.done = _find_place(runner, checkpoint['meta'], self.run)
 
     def before_train(self, runner: Runner) -> None:
         """Restore the state, validate if that is due, find the place."""
@@ -60,12 +63,15 @@ class ResumeHook(Hook):
             return
         _reseed_loader(runner, run['sampler_seed'])
         _restore_rng(runner, run['rng'])
-        done = _find_place(runner, run)
-        if not run['validated'] and done == 0 and _validation_is_due(runner):
+        if (
+            not run['validated']
+            and self.done == 0
+            and _validation_is_due(runner)
+        ):
             runner.logger.info('Resume: validating first, as was due.')
             runner.val_loop.run()
         pad = self._resume_workers(runner, run['rng'])
-        _position(runner, done, pad)
+        _position(runner, self.done, pad)
 
     def _resume_workers(self, runner: Runner, states: list[dict]) -> int:
         """Hand the workers their states; return how many get no batch yet."""
@@ -97,16 +103,19 @@ def _restore_rng(runner: Runner, states: list[dict]) -> None:
         set_random_seed(mix(runner.seed, rank, runner.iter) % 2**32)
 
 
-def _find_place(runner: Runner, run: dict) -> int:
-    """Return the number of batches of the current epoch that are done."""
-    loop = runner.train_loop
-    if isinstance(loop, IterBasedTrainLoop):
+def _find_place(runner: Runner, meta: dict, run: dict) -> int:
+    """Return the number of batches of the current epoch that are done.
+
+    Corrects the count of iterations, which the runner is going to read, if
+    an epoch has become shorter or longer.
+    """
+    if isinstance(runner.train_loop, IterBasedTrainLoop):
         return 0
     old, new = run['epoch_length'], len(runner.train_dataloader)
-    done = loop._iter - loop._epoch * old
+    done = meta['iter'] - meta['epoch'] * old
     if old != new:
         done = round(done * new / old)
-        loop._iter = loop._epoch * new + done
+        meta['iter'] = meta['epoch'] * new + done
         runner.logger.warning(
             f'Resume: an epoch had {old} iterations and now has {new}. '
             'Schedules that count iterations go on from their old count.'
