@@ -75,8 +75,13 @@ def _assert_same(run, other):
     assert streams[0]['draws'] == run.iter
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
-    'workers', [(0, False), (2, False), (2, True)], ids=str
+    'workers',
+    [(0, False), pytest.param((2, False), marks=SLOW), (2, True)],
+    ids=str,
 )
 def test_a_cut_in_the_third_epoch_changes_nothing(
     run, cfg_of, unbroken, workers
@@ -90,7 +95,10 @@ def test_a_cut_in_the_third_epoch_changes_nothing(
 
 @pytest.mark.parametrize(
     ('workers', 'signum'),
-    [((0, False), signal.SIGINT), ((2, True), signal.SIGTERM)],
+    [
+        pytest.param((0, False), signal.SIGINT, marks=SLOW),
+        ((2, True), signal.SIGTERM),
+    ],
     ids=str,
 )
 def test_a_signal_saves_and_the_step_after_goes_on(
@@ -112,7 +120,9 @@ def test_a_signal_saves_and_the_step_after_goes_on(
     _assert_same(parts, unbroken(*workers))
 
 
-@pytest.mark.parametrize('workers', [(0, False), (2, True)], ids=str)
+@pytest.mark.parametrize(
+    'workers', [pytest.param((0, False), marks=SLOW), (2, True)], ids=str
+)
 def test_training_by_iterations(run, cfg_of, workers):
     def by_iter(*args, **kwargs):
         cfg = cfg_of(*args, **kwargs)
