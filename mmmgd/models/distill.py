@@ -37,9 +37,8 @@ class MGDDistill(BaseModel):
         student: Config of the student, as upstream writes it.
         teacher: Arguments of :class:`Teacher`: ``config`` and ``checkpoint``.
         distill: Maps the name of a loss, which must contain 'loss', to
-            ``points``, ``loss`` and, optionally, ``connector``, ``until`` and
-            ``decay_from``. See :func:`parse_pairs`, :class:`DistillTerm` and
-            :class:`Schedule`.
+            ``points`` (:func:`parse_pairs`), ``loss`` and, optionally,
+            ``connector``, ``until`` and ``decay_from`` (:class:`Schedule`).
         inherit: Parts of the student that start from the teacher's weights,
             such as ``['neck', 'bbox_head']``. They must agree in all tensors.
         data_preprocessor: Handed to the student. MMPretrain keeps it at the
