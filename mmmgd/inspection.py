@@ -14,12 +14,12 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from .candidates import Candidate, candidates, propose_pairs
-from .checkpoint import local_path
 from .config import check_config, is_distilled, read_config, student_config
 from .models.distill import MGDDistill
 from .models.dry_pass import SIZE
 from .models.teacher import Teacher
 from .preflight import preflight
+from .safe_load import local_path
 
 # What a config that cannot be trained raises, from us and from registries.
 REFUSALS = (

@@ -10,7 +10,6 @@ from mmengine.config import Config
 from torch import nn
 
 from .candidates import stride_of
-from .checkpoint import local_path
 from .effective_batch import batch_text
 from .flops import (
     connector_flops,
@@ -22,8 +21,9 @@ from .flops import (
 from .models.distill import MGDDistill
 from .models.dry_pass import SIZE, dry_pass
 from .models.normalization import normalization_of
+from .models.pairs import Pair
 from .models.teacher import Teacher
-from .models.term import Pair
+from .safe_load import local_path
 
 
 class Report(NamedTuple):

@@ -1,20 +1,18 @@
 """What `train.py` and `test.py` share: arguments, config, launch."""
 
 import argparse
-import datetime
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import torch.distributed
+from _group import prepare_launch
 from mmengine.config import Config, DictAction
-from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
-from torch.distributed.constants import default_pg_timeout
 
 from mmmgd.config import check_config, read_config
+from mmmgd.safe_load import guard_mmengine
 
 
 def fail(message: str) -> NoReturn:
@@ -100,6 +98,8 @@ def load_config(args: argparse.Namespace) -> Config:
 def build_runner(cfg: Config, notes: Iterable[str | None] = ()) -> Runner:
     """Builds the runner and logs what the tool changed in the config.
 
+    Checkpoints are read without running code in them from here on.
+
     Args:
         cfg (Config): The final config.
         notes (Iterable[str | None]): Lines for the log; None is left out.
@@ -107,64 +107,11 @@ def build_runner(cfg: Config, notes: Iterable[str | None] = ()) -> Runner:
     Returns:
         Runner: Ready for ``train`` or ``test``.
     """
-    notes = [*notes, _prepare_cpu_launch(cfg)]
+    notes = [*notes, prepare_launch(cfg)]
+    guard_mmengine()
     runner = (
         RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     )
     for note in filter(None, notes):
         runner.logger.info(note)
     return runner
-
-
-def leave_group() -> None:
-    """Ends the process group, so that no rank exits while others talk."""
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-
-
-def _prepare_cpu_launch(cfg: Config) -> str | None:
-    """Makes a launch of several processes work without a GPU.
-
-    MMEngine assumes CUDA in three places: the backend is NCCL, its
-    ``init_dist`` calls ``torch.cuda.set_device``, and the model is wrapped
-    with ``device_ids``. With a process group already there it skips the
-    first two; the third is a setting of the wrapper.
-
-    Returns:
-        str | None: A line for the log if something was changed.
-    """
-    if cfg.launcher == 'none' or get_device() != 'cpu':
-        return None
-    if cfg.launcher != 'pytorch':
-        fail(
-            f'--launcher {cfg.launcher} needs a GPU on every node, but CUDA '
-            'is not available here. Without a GPU, start the processes with '
-            'tools/dist_train.sh or tools/dist_test.sh.'
-        )
-
-    if cfg.get('model_wrapper_cfg') is None:
-        # The values that the runner takes when it is told nothing.
-        cfg.model_wrapper_cfg = dict(
-            type='MMDistributedDataParallel',
-            broadcast_buffers=False,
-            find_unused_parameters=cfg.get('find_unused_parameters', False),
-        )
-    if cfg.model_wrapper_cfg.get('type') in (
-        None,
-        'MMDistributedDataParallel',
-    ):
-        cfg.model_wrapper_cfg.device_ids = None
-
-    dist_cfg = cfg.get('env_cfg', {}).get('dist_cfg', {})
-    given, seconds = dist_cfg.get('backend', 'nccl'), dist_cfg.get('timeout')
-    backend = 'gloo' if given == 'nccl' else given
-    cfg.merge_from_dict({'env_cfg.dist_cfg.backend': backend})
-    torch.distributed.init_process_group(
-        backend,
-        timeout=datetime.timedelta(seconds=seconds)
-        if seconds
-        else default_pg_timeout,
-    )
-    if given != backend:
-        return f'CUDA is not available: backend {given} -> {backend}.'
-    return None

@@ -16,11 +16,11 @@ import mmmgd.compat  # noqa: F401  # isort: skip  (first: repairs mmseg::)
 from _common import (
     build_runner,
     fail,
-    leave_group,
     load_config,
     parse_args,
     require_file,
 )
+from _group import leave_group
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -28,6 +28,7 @@ from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
 from mmmgd.config import student_config
+from mmmgd.safe_load import CheckpointError
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -70,7 +71,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     runner.register_hook(MustFit(), priority='VERY_LOW')
     if out and out.suffix != '.json':
         dump_predictions(runner, out)
-    metrics = runner.test()
+    try:
+        metrics = runner.test()
+    except CheckpointError as error:
+        fail(str(error))
     if out and out.suffix == '.json' and runner.rank == 0:
         write_metrics(metrics, out)
     leave_group()

@@ -87,9 +87,8 @@ class Teacher:
             for k in self.module.state_dict()
             if self._wants(k) and not k.endswith(IGNORED)
         ]
-        if self.checkpoint is False:
-            source = 'random weights (checkpoint=False)'
-        else:
+        source = 'random weights (checkpoint=False)'
+        if self.checkpoint is not False:
             self._load_strictly(str(self.checkpoint), set(needed))
             source = repr(self.checkpoint)
         self.loaded, self.tensors = True, len(needed)
@@ -115,6 +114,11 @@ class Teacher:
         with self._tap.record(stop=True) as features:
             forward_tensor(self.module, inputs)
         return features
+
+    def free(self) -> None:
+        """Let go of the model, which is not going to be run again."""
+        self.loaded = False
+        del self.module, self._tap
 
     def follow(self, fn: Callable[[Tensor], Tensor]) -> None:
         """Apply what ``.to()`` applies to the owner."""

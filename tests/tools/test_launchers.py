@@ -82,8 +82,8 @@ def test_dist_train_and_dist_test_with_two_processes(
 
 
 def test_other_launchers_say_that_they_need_a_gpu(train, monkeypatch):
-    common = sys.modules['_common']
-    monkeypatch.setattr(common, 'get_device', lambda: 'cpu')
+    group = sys.modules['_group']
+    monkeypatch.setattr(group, 'get_device', lambda: 'cpu')
     with pytest.raises(SystemExit, match='--launcher slurm needs a GPU'):
         train.main(['tiny.py', '--launcher', 'slurm'])
 
