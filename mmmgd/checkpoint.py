@@ -44,7 +44,7 @@ def read_state_dict(path: str) -> dict[str, Tensor]:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged or holds no weights.
     """
-    content = _read(path)
+    content = read_checkpoint(path)
     for section in SECTIONS:
         if isinstance(content, Mapping) and section in content:
             content = content[section]
@@ -86,7 +86,16 @@ def sub_state(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return inner
 
 
-def _read(path: str) -> Any:
+def read_checkpoint(path: str) -> Any:
+    """Read all that a file holds, onto the CPU, without running its code.
+
+    Args:
+        path: Path or http(s) URL.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged, or needs code that it contains.
+    """
     if path.startswith(('http://', 'https://')):
         path = _download(path)
     path = osp.expanduser(path)
@@ -125,22 +134,27 @@ def _download(url: str) -> str:
 
 
 def _allowed_types() -> contextlib.AbstractContextManager:
-    """Allow what MMEngine writes beside the weights: its log history."""
     if not hasattr(torch.serialization, 'safe_globals'):
         return contextlib.nullcontext()  # torch < 2.5 has no such list
+    return torch.serialization.safe_globals(allowed_types())
+
+
+def allowed_types() -> list[Any]:
+    """List what MMEngine writes beside the weights: its log history.
+
+    In the form that ``torch.serialization.add_safe_globals`` takes.
+    """
     core = np._core if hasattr(np, '_core') else np.core
     numbers = [np.float64, np.float32, np.int64, np.int32, np.bool_]
-    return torch.serialization.safe_globals(
-        [
-            HistoryBuffer,
-            (_statistic, 'builtins.getattr'),
-            np.ndarray,
-            np.dtype,
-            core.multiarray._reconstruct,
-            core.multiarray.scalar,
-            *(type(np.dtype(n)) for n in numbers),
-        ]
-    )
+    return [
+        HistoryBuffer,
+        (_statistic, 'builtins.getattr'),
+        np.ndarray,
+        np.dtype,
+        core.multiarray._reconstruct,
+        core.multiarray.scalar,
+        *(type(np.dtype(n)) for n in numbers),
+    ]
 
 
 def _statistic(owner: Any, name: str) -> Any:

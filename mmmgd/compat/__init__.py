@@ -20,15 +20,17 @@ what works there, on whatever stack, is left alone.
   one that follows. Here it looks inside any dict.
 - ``mmrazor/models/algorithms/distill/configurable/
   single_teacher_distill.py:70`` and ``datafree_distillation.py:59`` read the
-  teacher through MMEngine. On torch >= 2.6 that refuses files with a log
-  history (MMEngine 0.10.7), or reads them by running any code they contain
-  (OneDL's). Here they are read with our allow-list of MMEngine's types.
+  teacher through MMEngine. Where the list below is not enough, OneDL's runs
+  whatever code the file contains. Here such a file is refused.
 - ``mmrazor/models/losses/kd_soft_ce_loss.py:9`` imports from ``mmcls``, now
   ``mmpretrain``. A placeholder (12) hides that until the first batch of
   ``KDSoftCELoss``. Here mmpretrain's function takes its place.
 - ``mmrazor/datasets/transforms/formatting.py:3-4`` does the same, so that
   ``PackCRDClsInputs`` cannot be built. Here it is a ``PackInputs`` of
   mmpretrain.
+- ``torch.load`` reads weights only since 2.6, and so refuses what MMEngine
+  writes (its log history). MMEngine's own types, and no others, join torch's
+  list of allowed ones (``torch.serialization.add_safe_globals``).
 - ``mmengine/config/utils.py:22`` maps ``mmseg`` to the distribution
   ``mmsegmentation``. Beside ``onedl-mmsegmentation`` that is not there:
   ``Config.fromfile`` fails, and ``mmengine/hub/hub.py:36`` pip-installs it
@@ -39,8 +41,11 @@ what works there, on whatever stack, is left alone.
 
 import sys
 
+import torch
 from mmengine.config.utils import MODULE2PACKAGE
-from mmengine.utils import is_installed
+from mmengine.utils import digit_version, is_installed
+
+from mmmgd.checkpoint import allowed_types
 
 from .finder import MMRazorFinder
 
@@ -52,6 +57,8 @@ def install() -> None:
     present = {type(finder).__name__ for finder in sys.meta_path}
     if MMRazorFinder.__name__ not in present:
         sys.meta_path.insert(0, MMRazorFinder())
+    if digit_version(torch.__version__) >= digit_version('2.6'):
+        torch.serialization.add_safe_globals(allowed_types())
     names = (MODULE2PACKAGE['mmseg'], 'onedl-mmsegmentation', 'mmseg')
     MODULE2PACKAGE['mmseg'] = next(filter(is_installed, names), names[0])
 
