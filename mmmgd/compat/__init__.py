@@ -22,6 +22,11 @@ what works there, on whatever stack, is left alone.
   single_teacher_distill.py:70`` and ``datafree_distillation.py:59`` read the
   teacher through MMEngine. Where the list below is not enough, OneDL's runs
   whatever code the file contains. Here such a file is refused.
+- ``mmrazor/engine/runner/distill_val_loop.py:52,118`` call MMEngine's
+  ``run_iter``, which has come to sort validation losses out of the
+  predictions (``mmengine/runner/loops.py:505``): it needs a list, and keeps
+  losses that these loops neither log nor clear. Here they have a step like the
+  one that MMRazor itself wrote for the teacher (68-88).
 - ``mmrazor/models/losses/kd_soft_ce_loss.py:9`` imports from ``mmcls``, now
   ``mmpretrain``. A placeholder (12) hides that until the first batch of
   ``KDSoftCELoss``. Here mmpretrain's function takes its place.

@@ -36,6 +36,9 @@ _QUANTIZATION: dict[str, dict[str, str]] = {
     ),
 }
 
+# MMEngine's function that sorts validation losses out of the predictions.
+_LOSSES = '_update_losses'
+
 
 def _run_or_make_absent(loader: Loader, module: ModuleType) -> None:
     """Run a quantization module; where that is not possible, empty it."""
@@ -95,6 +98,27 @@ def _run_with_safe_reader(loader: Loader, module: ModuleType) -> None:
         vars(module)['load_checkpoint'] = _load_checkpoint
 
 
+def _run_iter(loop: Any, idx: int, data_batch: Any) -> None:
+    """Validate one batch of the student, as MMRazor does the teacher's."""
+    import torch
+    from mmengine.runner import autocast
+
+    runner, batch = loop.runner, dict(batch_idx=idx, data_batch=data_batch)
+    runner.call_hook('before_val_iter', **batch)
+    with torch.no_grad(), autocast(enabled=loop.fp16):
+        outputs = runner.model.val_step(data_batch)
+    loop.evaluator.process(data_samples=outputs, data_batch=data_batch)
+    runner.call_hook('after_val_iter', outputs=outputs, **batch)
+
+
+def _run_with_own_iter(loader: Loader, module: ModuleType) -> None:
+    """Run ``distill_val_loop``; its loops get the step they were made for."""
+    loader.exec_module(module)
+    if hasattr(importlib.import_module('mmengine.runner.loops'), _LOSSES):
+        for name in ('SingleTeacherDistillValLoop', 'SelfDistillValLoop'):
+            vars(module)[name].run_iter = _run_iter
+
+
 def _soft_cross_entropy(*args: Any, **kwargs: Any) -> Any:
     """Call mmpretrain's function of that name, imported when first needed."""
     losses = importlib.import_module('mmpretrain.models.losses')
@@ -142,6 +166,7 @@ _ALGORITHMS = 'mmrazor.models.algorithms'
 RUNNERS: dict[str, Callable[[Loader, ModuleType], None]] = {
     'mmrazor': _run_past_gate,
     'mmrazor.datasets.transforms.formatting': _run_with_pack_inputs,
+    'mmrazor.engine.runner.distill_val_loop': _run_with_own_iter,
     'mmrazor.models.losses.kd_soft_ce_loss': _run_with_mmpretrain,
     f'{_ALGORITHMS}.base': _run_with_any_dict,
     **{
