@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 
 def build(cfg: Config) -> nn.Module:
-    """Returns the model of a whole config, on torch's default device."""
+    """Returns the model of a whole config, with random weights.
+
+    On the CPU: models with drop path cannot be built on torch's meta device.
+    """
     model = cfg.model
     if cfg.get('data_preprocessor') is not None:
         model.setdefault('data_preprocessor', cfg.data_preprocessor)
