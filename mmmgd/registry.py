@@ -7,6 +7,7 @@ the scope, and the modules at ``locations`` when it first looks a name up.
 
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import Registry
 
 from . import compat  # noqa: F401  (whoever uses the scope gets the repairs)
@@ -22,4 +23,10 @@ HOOKS = Registry(
     parent=MMENGINE_HOOKS,
     scope='mmmgd',
     locations=['mmmgd.hooks'],
+)
+OPTIM_WRAPPERS = Registry(
+    'optimizer wrapper',
+    parent=MMENGINE_OPTIM_WRAPPERS,
+    scope='mmmgd',
+    locations=['mmmgd.optim'],
 )

@@ -8,6 +8,7 @@ package draws comes from streams of its own.
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ def isolated_rng(*entropy: int) -> Iterator[None]:
     Args:
         entropy: Non-negative integers that seed the block.
     """
-    state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    state = rng_state(cuda=False)
     seed = mix(*entropy)
     random.seed(seed)
     np.random.seed(seed % 2**32)
@@ -32,9 +33,37 @@ def isolated_rng(*entropy: int) -> Iterator[None]:
     try:
         yield
     finally:
-        random.setstate(state[0])
-        np.random.set_state(state[1])
-        torch.set_rng_state(state[2])
+        set_rng_state(state)
+
+
+def rng_state(cuda: bool = True) -> dict[str, Any]:
+    """Return the state of the global streams, as a checkpoint may hold it.
+
+    Args:
+        cuda: Include the current GPU, if there is one.
+    """
+    numpy: Any = np.random.get_state()
+    name, keys, *rest = numpy
+    state = {
+        'python': random.getstate(),
+        # Without an array, which restricted readers of checkpoints refuse.
+        'numpy': (name, torch.from_numpy(keys.astype(np.int64)), *rest),
+        'torch': torch.get_rng_state(),
+    }
+    if cuda and torch.cuda.is_available():
+        state['cuda'] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Restore what :func:`rng_state` returned, on whichever device it is."""
+    version, internal, gauss = state['python']
+    random.setstate((version, tuple(internal), gauss))
+    name, keys, *rest = state['numpy']
+    np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(state['torch'].cpu())
+    if 'cuda' in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state['cuda'].cpu())
 
 
 def mix(*entropy: int) -> int:

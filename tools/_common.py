@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from torch.distributed.constants import default_pg_timeout
 
 from mmmgd.config import check_config, read_config
+from mmmgd.safe_load import guard_mmengine
 
 
 def fail(message: str) -> NoReturn:
@@ -100,6 +101,8 @@ def load_config(args: argparse.Namespace) -> Config:
 def build_runner(cfg: Config, notes: Iterable[str | None] = ()) -> Runner:
     """Builds the runner and logs what the tool changed in the config.
 
+    Checkpoints are read without running code in them from here on.
+
     Args:
         cfg (Config): The final config.
         notes (Iterable[str | None]): Lines for the log; None is left out.
@@ -108,6 +111,7 @@ def build_runner(cfg: Config, notes: Iterable[str | None] = ()) -> Runner:
         Runner: Ready for ``train`` or ``test``.
     """
     notes = [*notes, _prepare_cpu_launch(cfg)]
+    guard_mmengine()
     runner = (
         RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     )

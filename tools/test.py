@@ -28,6 +28,7 @@ from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
 from mmmgd.config import student_config
+from mmmgd.safe_load import CheckpointError
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -70,7 +71,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     runner.register_hook(MustFit(), priority='VERY_LOW')
     if out and out.suffix != '.json':
         dump_predictions(runner, out)
-    metrics = runner.test()
+    try:
+        metrics = runner.test()
+    except CheckpointError as error:
+        fail(str(error))
     if out and out.suffix == '.json' and runner.rank == 0:
         write_metrics(metrics, out)
     leave_group()

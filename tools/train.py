@@ -1,6 +1,7 @@
 """Trains the model of a config: a student with its teacher, or any other."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from _common import (
 )
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.runner import find_latest_checkpoint
+
+from mmmgd.resume import find_latest
+from mmmgd.safe_load import CheckpointError
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -34,7 +37,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--amp',
         action='store_true',
-        help='automatic mixed precision (needs a GPU)',
+        help='automatic mixed precision: on a GPU as AmpOptimWrapper does, '
+        'on the CPU in bfloat16',
     )
     parser.add_argument(
         '--auto-scale-lr',
@@ -55,17 +59,38 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.resume not in (None, 'auto'):
         require_file(args.resume, '--resume')
     cfg = load_config(args)
-    notes = [apply_resume(cfg, args.resume)]
+    notes = apply_resume(cfg, after_restart(args.resume, Path(cfg.work_dir)))
     if args.amp:
         notes.append(apply_amp(cfg))
     if args.auto_scale_lr:
         apply_auto_scale_lr(cfg)
 
-    build_runner(cfg, notes).train()
+    try:
+        build_runner(cfg, notes).train()
+    except (CheckpointError, FloatingPointError) as error:
+        fail(str(error))
     leave_group()
 
 
-def apply_resume(cfg: Config, resume: str | None) -> str | None:
+def after_restart(resume: str | None, work_dir: Path) -> str | None:
+    """Returns ``--resume`` as it is meant after torchrun started us again.
+
+    A restarted training goes on from its own last checkpoint, however it was
+    sent. So that none of an older training is taken for it, the first start
+    forgets which one that wrote last.
+    """
+    pointer = work_dir / 'last_checkpoint'
+    if int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)):
+        return 'auto' if pointer.is_file() else resume
+    if (
+        int(os.environ.get('TORCHELASTIC_MAX_RESTARTS', 0))
+        and resume != 'auto'
+    ):
+        pointer.unlink(missing_ok=True)
+    return resume
+
+
+def apply_resume(cfg: Config, resume: str | None) -> list[str]:
     """Sets ``resume`` and ``load_from``.
 
     A start from the beginning keeps the config's ``load_from``: a job that
@@ -76,40 +101,26 @@ def apply_resume(cfg: Config, resume: str | None) -> str | None:
         resume (str, optional): None, 'auto' or the path of a checkpoint.
 
     Returns:
-        str | None: A line for the log.
+        list[str]: Lines for the log.
     """
     if resume is None:
-        return None
-    path = find_latest(Path(cfg.work_dir)) if resume == 'auto' else resume
+        return []
+    notes = []
+    path = resume
+    if resume == 'auto':
+        try:
+            path = find_latest(cfg.work_dir, log=notes.append)
+        except CheckpointError as error:
+            fail(str(error))
     if path is None:
         cfg.resume = False
-        return (
+        return [
             f"--resume: no checkpoint in '{cfg.work_dir}' yet, so the "
             'training starts from the beginning.'
-        )
+        ]
     cfg.resume = True
     cfg.load_from = path
-    return f"--resume: going on from '{path}'."
-
-
-def find_latest(work_dir: Path) -> str | None:
-    """Returns the latest checkpoint of a work dir, or None.
-
-    MMEngine writes its path, as seen from the working folder of that run.
-    After a start from elsewhere, a move or a copy of the work dir, that is
-    nothing or another run's file; the one meant lies in the work dir.
-    """
-    if not (work_dir / 'last_checkpoint').is_file():
-        return None
-    written = find_latest_checkpoint(str(work_dir))
-    for path in (work_dir / Path(written).name, Path(written)):
-        if path.is_file():
-            return str(path)
-    fail(
-        f"'{work_dir / 'last_checkpoint'}' names '{written}', which does not "
-        'exist. Give a checkpoint (--resume PATH), or delete that file to '
-        'start from the beginning.'
-    )
+    return [*notes, f"--resume: going on from '{path}'."]
 
 
 def apply_amp(cfg: Config) -> str | None:
@@ -129,12 +140,15 @@ def apply_amp(cfg: Config) -> str | None:
             f"config has '{name}'. Set its own precision options there, or "
             'run without --amp.'
         )
-    # MMEngine's wrapper refuses the CPU, where torch itself could use bf16.
+    if get_device() == 'cpu' and name == 'OptimWrapper':
+        # MMEngine's wrapper refuses the CPU.
+        wrapper.type = 'mmmgd.CPUAmpOptimWrapper'
+        return '--amp: bfloat16 on the CPU.'
     if get_device() in ('cpu', 'mps'):
         fail(
-            '--amp needs an accelerator that AmpOptimWrapper supports (CUDA, '
-            f"NPU, MLU, MUSA), but this machine offers only '{get_device()}'."
-            ' Run without --amp.'
+            '--amp: AmpOptimWrapper needs CUDA, NPU, MLU or MUSA, but this '
+            f"machine offers only '{get_device()}'. Run without --amp, or on "
+            "the CPU with optim_wrapper.type='OptimWrapper'."
         )
     if name == 'AmpOptimWrapper':
         return '--amp: the config uses AmpOptimWrapper already.'

@@ -21,7 +21,7 @@ what works there, on whatever stack, is left alone.
 - ``mmrazor/models/algorithms/distill/configurable/
   single_teacher_distill.py:70`` and ``datafree_distillation.py:59`` read the
   teacher through MMEngine. Where the list below is not enough, OneDL's runs
-  whatever code the file contains. Here such a file is refused.
+  whatever code the file contains. Here :mod:`mmmgd.safe_load` refuses it.
 - ``mmrazor/engine/runner/distill_val_loop.py:52,118`` call MMEngine's
   ``run_iter``, which has come to sort validation losses out of the
   predictions (``mmengine/runner/loops.py:505``): it needs a list, and keeps
@@ -45,16 +45,25 @@ what works there, on whatever stack, is left alone.
 """
 
 import sys
+from functools import partial
 
 import torch
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.utils import digit_version, is_installed
 
-from mmmgd.checkpoint import allowed_types
+from mmmgd.restricted_pickle import TYPES, statistic
 
 from .finder import MMRazorFinder
 
 __all__ = ['install']
+
+# Each with its name: torch takes plain types off its list again when anybody
+# else's `safe_globals(...)` ends that has put the same ones there.
+_NAMED = [
+    (kind, f'{kind.__module__}.{kind.__qualname__}')
+    for kind in TYPES
+    if not isinstance(kind, tuple)
+] + [(partial(statistic), 'builtins.getattr')]
 
 
 def install() -> None:
@@ -63,7 +72,7 @@ def install() -> None:
     if MMRazorFinder.__name__ not in present:
         sys.meta_path.insert(0, MMRazorFinder())
     if digit_version(torch.__version__) >= digit_version('2.6'):
-        torch.serialization.add_safe_globals(allowed_types())
+        torch.serialization.add_safe_globals(_NAMED)
     names = (MODULE2PACKAGE['mmseg'], 'onedl-mmsegmentation', 'mmseg')
     MODULE2PACKAGE['mmseg'] = next(filter(is_installed, names), names[0])
 

@@ -77,25 +77,12 @@ def _run_with_any_dict(loader: Loader, module: ModuleType) -> None:
         vars(module)['OrderedDict'] = dict
 
 
-def _load_checkpoint(model: Any, filename: str, **kwargs: Any) -> Any:
-    """Load as MMEngine's function of that name does, but run no code."""
-    from mmengine.runner import checkpoint as mm
-
-    from mmmgd.checkpoint import read_state_dict
-
-    remote = '://' in filename and not filename.startswith('http')
-    if remote or kwargs:  # torchvision:// and the like; not from MMRazor
-        return mm.load_checkpoint(model, filename, **kwargs)
-    return mm.load_state_dict(model, read_state_dict(filename))
-
-
 def _run_with_safe_reader(loader: Loader, module: ModuleType) -> None:
-    """Run an algorithm; where torch reads weights only, so does it."""
-    import torch
+    """Run an algorithm that reads a teacher; no file's code runs with it."""
+    from mmmgd.safe_load import guard_mmengine
 
     loader.exec_module(module)
-    if digit_version(torch.__version__) >= digit_version('2.6'):
-        vars(module)['load_checkpoint'] = _load_checkpoint
+    guard_mmengine()
 
 
 def _run_iter(loop: Any, idx: int, data_batch: Any) -> None:

@@ -2,18 +2,23 @@
 
 from typing import Any
 
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, weights_to_cpu
 
-from mmmgd.checkpoint import sub_state
+from mmmgd.atomic import BACKEND
+from mmmgd.checkpoint import SECTION, sub_state
 from mmmgd.config import check_config
 from mmmgd.models import MGDConnector, MGDDistill
 from mmmgd.models.distill import STUDENT
 from mmmgd.registry import HOOKS
+from mmmgd.safe_load import guard_mmengine
 
-# Where a checkpoint keeps what is not the student's.
-SECTION = 'mmmgd'
+from .finite_hook import FiniteHook
+from .interrupt_hook import InterruptHook
+from .resume_hook import ResumeHook
+from .run_state_hook import RunStateHook
+from .schedule_hook import ScheduleHook
 
 
 @HOOKS.register_module()
@@ -24,7 +29,8 @@ class DistillHook(Hook):
     best, last and EMA files alike. Connectors and mask streams travel in a
     section of their own, ``'mmmgd'``, which a resumed run restores.
 
-    It also refuses a config that would silently train something else.
+    It also refuses a config that would silently train something else, and
+    brings the hooks that keep a run from being lost.
     """
 
     # After EMAHook (NORMAL), which exchanges averaged and current weights in
@@ -35,6 +41,8 @@ class DistillHook(Hook):
         """Check the config before anything is trained."""
         check_config(runner.cfg)
         _model(runner)
+        guard_mmengine()
+        _add_hooks(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Leave the student in ``state_dict``, move the rest aside."""
@@ -72,6 +80,36 @@ class DistillHook(Hook):
             connector.mask_stream.load_state_dict(
                 section['mask_streams'][name]
             )
+
+
+def _add_hooks(runner: Runner) -> None:
+    if any(isinstance(hook, RunStateHook) for hook in runner.hooks):
+        return
+    state = RunStateHook()
+    resume = ResumeHook(state)
+    resume.choose(runner)
+    # A new list, for the runner goes through the old one at this moment.
+    runner._hooks = list(runner._hooks)
+    for hook in (
+        ScheduleHook(),
+        FiniteHook(),
+        state,
+        resume,
+        InterruptHook(state),
+    ):
+        runner.register_hook(hook)
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook) and _is_local(hook):
+            hook.backend_args = dict(backend=BACKEND)
+
+
+def _is_local(hook: CheckpointHook) -> bool:
+    """Whether a hook writes files where a move is one step."""
+    return (
+        hook.backend_args is None
+        and hook.file_client_args is None
+        and '://' not in str(hook.out_dir or '')
+    )
 
 
 def _model(runner: Runner) -> MGDDistill:

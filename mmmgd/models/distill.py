@@ -1,9 +1,11 @@
 """MGDDistill: the model that the Runner trains."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
@@ -15,8 +17,10 @@ from .dry_pass import dry_pass
 from .features import FeatureTap
 from .inherit import check_inherit, inherit
 from .normalization import check_same_input
+from .pairs import pairs_of
+from .schedule import Schedule
 from .teacher import Teacher
-from .term import DistillTerm, parse_pairs
+from .term import DistillTerm
 
 STUDENT = 'student.'
 
@@ -33,8 +37,9 @@ class MGDDistill(BaseModel):
         student: Config of the student, as upstream writes it.
         teacher: Arguments of :class:`Teacher`: ``config`` and ``checkpoint``.
         distill: Maps the name of a loss, which must contain 'loss', to
-            ``points``, ``loss`` and, optionally, ``connector``. See
-            :func:`parse_pairs` and :class:`DistillTerm`.
+            ``points``, ``loss`` and, optionally, ``connector``, ``until`` and
+            ``decay_from``. See :func:`parse_pairs`, :class:`DistillTerm` and
+            :class:`Schedule`.
         inherit: Parts of the student that start from the teacher's weights,
             such as ``['neck', 'bbox_head']``. They must agree in all tensors.
         data_preprocessor: Handed to the student. MMPretrain keeps it at the
@@ -53,7 +58,7 @@ class MGDDistill(BaseModel):
         data_preprocessor: dict | nn.Module | None = None,
     ) -> None:
         super().__init__()
-        pairs = {name: _pairs_of(name, distill[name]) for name in distill}
+        pairs = {name: pairs_of(name, distill[name]) for name in distill}
         every = [pair for group in pairs.values() for pair in group]
         if not every:
             raise ValueError(
@@ -89,6 +94,7 @@ class MGDDistill(BaseModel):
                     cfg.get('connector'),
                     shapes,
                     self.teacher.shapes,
+                    Schedule(name, cfg.get('until'), cfg.get('decay_from')),
                 )
                 for name, cfg in distill.items()
             }
@@ -121,9 +127,11 @@ class MGDDistill(BaseModel):
         """
         if mode != 'loss':
             return self.student(inputs, data_samples, mode=mode)
-        with self._tap.record() as student:
+        active = self._active()
+        tap: Any = self._tap.record() if active else nullcontext({})
+        with tap as student:
             losses = self.student(inputs, data_samples, mode=mode)
-        teacher = self.teacher.extract(inputs)
+        teacher = self.teacher.extract(inputs) if active else {}
         extras: dict[str, Any] = {'data_samples': data_samples}
         if 'gt_labels' in self._extras:
             extras['gt_labels'] = gt_labels(data_samples)
@@ -136,6 +144,23 @@ class MGDDistill(BaseModel):
                     )
                 losses[name] = loss
         return losses
+
+    def set_position(self, position: float) -> None:
+        """Weigh the losses as their schedules say; free an idle teacher.
+
+        Args:
+            position: How far the training is: see :class:`Schedule`.
+        """
+        terms: Any = self.terms.values()
+        for term in terms:
+            term.factor = term.schedule.factor(position)
+        if self.teacher.loaded and not self._active():
+            self.teacher.free()
+            print_log('Distillation is over, the teacher freed.', 'current')
+
+    def _active(self) -> bool:
+        terms: Any = self.terms.values()
+        return any(term.factor > 0 for term in terms)
 
     def _apply(self, fn: Callable, recurse: bool = True) -> 'MGDDistill':
         if self.teacher.loaded:
@@ -159,22 +184,6 @@ def gt_labels(data_samples: list | None) -> Tensor:
             'or another task). Take a loss that needs none.'
         )
     return torch.cat(labels)
-
-
-def _pairs_of(name: str, cfg: dict) -> list:
-    if 'loss' not in name:
-        raise ValueError(
-            "Expected names in `distill` to contain 'loss', but got "
-            f'{name!r}: MMEngine adds up only those. Write '
-            f"'loss_{name}'."
-        )
-    unknown = set(cfg) - {'points', 'connector', 'loss'}
-    if unknown or not {'points', 'loss'} <= set(cfg):
-        raise ValueError(
-            f'Expected the keys points, loss and, optionally, connector in '
-            f'distill[{name!r}], but got {sorted(cfg)}.'
-        )
-    return parse_pairs(cfg['points'], name)
 
 
 def _accept_student(

@@ -116,6 +116,11 @@ class Teacher:
             forward_tensor(self.module, inputs)
         return features
 
+    def free(self) -> None:
+        """Let go of the model, which is not going to be run again."""
+        del self.module, self._tap
+        self.loaded = False
+
     def follow(self, fn: Callable[[Tensor], Tensor]) -> None:
         """Apply what ``.to()`` applies to the owner."""
         self.module._apply(fn)

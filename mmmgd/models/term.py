@@ -2,55 +2,16 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from .pairs import Pair
+from .schedule import Schedule
+
 Shapes = Mapping[str, tuple[int, ...]]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A point of the student and the point of the teacher it learns from."""
-
-    student: str
-    teacher: str
-
-
-def parse_pairs(points: Any, name: str) -> list[Pair]:
-    """Read the ``points`` of a distillation loss.
-
-    Args:
-        points: A point that both models have, a dict with one for each side
-            (each a point or a list of points), or a list of these.
-        name: Name of the loss, for messages.
-
-    Raises:
-        ValueError: If the two sides differ in number, or it is none of these.
-    """
-    if isinstance(points, str):
-        return [Pair(points, points)]
-    if isinstance(points, Mapping) and set(points) == {'student', 'teacher'}:
-        sides = [
-            [side] if isinstance(side, str) else list(side)
-            for side in (points['student'], points['teacher'])
-        ]
-        if len(sides[0]) != len(sides[1]):
-            raise ValueError(
-                f'Expected as many points of the student as of the teacher '
-                f'in {name!r}, but got {len(sides[0])} {sides[0]} and '
-                f'{len(sides[1])} {sides[1]}. Each pair is compared.'
-            )
-        return [Pair(s, t) for s, t in zip(*sides, strict=True)]
-    if isinstance(points, Sequence) and points:
-        return [pair for p in points for pair in parse_pairs(p, name)]
-    raise ValueError(
-        f"Expected `points` of {name!r} to be a module path, dict(student='…',"
-        f" teacher='…'), or a list of these, but got {points!r}."
-    )
 
 
 class DistillTerm(nn.Module):
@@ -63,6 +24,7 @@ class DistillTerm(nn.Module):
         connector: Config of the connector, built once for each pair.
         student_shapes: Shape of the feature at each point of the student.
         teacher_shapes: The same of the teacher.
+        schedule: When the loss ends. Defaults to never.
 
     Raises:
         ValueError: If shapes do not fit each other or what is written.
@@ -76,8 +38,11 @@ class DistillTerm(nn.Module):
         connector: dict | None,
         student_shapes: Shapes,
         teacher_shapes: Shapes,
+        schedule: Schedule | None = None,
     ) -> None:
         super().__init__()
+        self.schedule = schedule or Schedule(name)
+        self.factor = 1.0
         self.pairs = list(pairs)
         one = len(self.pairs) == 1
         self.log_names = [
@@ -117,6 +82,8 @@ class DistillTerm(nn.Module):
             extras: ``gt_labels`` and ``data_samples``, where a loss names
                 them.
         """
+        if self.factor == 0:
+            return self._zeros()
         wanted = {key: extras[key] for key in self.extras}
         losses = {}
         for i, (log_name, pair) in enumerate(
@@ -128,7 +95,20 @@ class DistillTerm(nn.Module):
             if self.connectors:
                 s = self.connectors[i](s)
             losses[log_name] = self.loss(s, t, **wanted)
+            if self.factor != 1:
+                losses[log_name] = self.factor * losses[log_name]
         return losses
+
+    def _zeros(self) -> dict[str, Tensor]:
+        """Return zeros in place of losses that no longer count.
+
+        They depend on the connectors, whose parameters DDP expects to take
+        part in each step.
+        """
+        zero = torch.zeros(())
+        for parameter in self.parameters():
+            zero = zero + 0 * parameter.flatten()[0]
+        return dict.fromkeys(self.log_names, zero)
 
     @staticmethod
     def _check_grid(

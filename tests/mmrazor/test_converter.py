@@ -8,8 +8,8 @@ import pytest
 import torch
 from mmengine.registry import MODELS
 
+from mmmgd.checkpoint import SECTION
 from mmmgd.config import student_config
-from mmmgd.hooks.distill_hook import SECTION
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tools/model_converters'))
 

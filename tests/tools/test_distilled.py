@@ -12,7 +12,7 @@ import torch
 from mmengine.registry import MODELS
 from torch import nn
 
-from mmmgd.hooks.distill_hook import SECTION
+from mmmgd.checkpoint import SECTION
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools' / 'model_converters'))

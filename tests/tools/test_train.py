@@ -1,11 +1,15 @@
 """tools/train.py, run for real on a tiny model and images."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+
+from mmmgd.resume import find_latest
+from mmmgd.safe_load import CheckpointError
 
 pytest.importorskip('mmpretrain')
 pytestmark = pytest.mark.usefixtures('in_project')
@@ -64,17 +68,39 @@ def test_resume_goes_on_from_the_latest_or_starts_new(
         assert torch.equal(value, two['state_dict'][name]), name
 
 
-def test_latest_checkpoint_of_a_moved_or_copied_folder(tmp_path, train):
+def test_latest_checkpoint_of_a_moved_or_copied_folder(tmp_path, trained):
     old, new = tmp_path / 'old', tmp_path / 'new'
     old.mkdir()
     new.mkdir()
     (new / 'last_checkpoint').write_text(str(old / 'epoch_3.pth'))
-    with pytest.raises(SystemExit, match='epoch_3.pth., which does not exist'):
-        train.find_latest(new)
-    (old / 'epoch_3.pth').touch()  # CheckpointHook(out_dir=...)
-    assert train.find_latest(new) == str(old / 'epoch_3.pth')
-    (new / 'epoch_3.pth').touch()
-    assert train.find_latest(new) == str(new / 'epoch_3.pth')
+    with pytest.raises(CheckpointError, match='epoch_3.pth.: does not exist'):
+        find_latest(new)
+    # CheckpointHook(out_dir=...)
+    shutil.copy(trained / 'epoch_1.pth', old / 'epoch_3.pth')
+    assert find_latest(new) == str(old / 'epoch_3.pth')
+    shutil.copy(trained / 'epoch_1.pth', new / 'epoch_3.pth')
+    assert find_latest(new) == str(new / 'epoch_3.pth')
+
+
+def test_a_restart_goes_on_from_its_own_last_checkpoint(
+    tmp_path, train, monkeypatch
+):
+    """As torchrun --max-restarts starts it: first, and again."""
+    pointer = tmp_path / 'last_checkpoint'
+    pointer.write_text('of an older training')
+    monkeypatch.setenv('TORCHELASTIC_RESTART_COUNT', '0')
+    assert train.after_restart('auto', tmp_path) == 'auto'
+    assert pointer.is_file()
+    monkeypatch.setenv('TORCHELASTIC_MAX_RESTARTS', '2')
+    assert train.after_restart('auto', tmp_path) == 'auto'
+    assert pointer.is_file()
+    assert train.after_restart(None, tmp_path) is None
+    assert not pointer.is_file()
+    monkeypatch.setenv('TORCHELASTIC_RESTART_COUNT', '1')
+    assert train.after_restart('start.pth', tmp_path) == 'start.pth'
+    pointer.write_text('of this one')
+    assert train.after_restart('start.pth', tmp_path) == 'auto'
+    assert train.after_restart(None, tmp_path) == 'auto'
 
 
 def test_auto_resume_keeps_load_from_until_there_is_a_checkpoint(
@@ -138,8 +164,8 @@ def test_amp(train, monkeypatch):
     from mmengine.config import Config
 
     cfg = Config(dict(optim_wrapper=dict(optimizer=dict(type='SGD'))))
-    monkeypatch.setattr(train, 'get_device', lambda: 'cpu')
-    with pytest.raises(SystemExit, match="offers only 'cpu'"):
+    monkeypatch.setattr(train, 'get_device', lambda: 'mps')
+    with pytest.raises(SystemExit, match="offers only 'mps'"):
         train.apply_amp(cfg)
     monkeypatch.setattr(train, 'get_device', lambda: 'cuda')
     assert train.apply_amp(cfg) is None
@@ -150,8 +176,8 @@ def test_amp(train, monkeypatch):
     assert cfg.optim_wrapper.loss_scale == 8.0
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs CUDA')
 def test_amp_trains(project, train):
+    """With a scaler on a GPU, in bfloat16 without one on the CPU."""
     train.main(
         [
             'tiny.py',
@@ -163,7 +189,9 @@ def test_amp_trains(project, train):
         ]
     )
     saved = torch.load(project / 'amp' / 'epoch_1.pth', weights_only=False)
-    assert 'loss_scaler' in saved['optimizer']
+    assert ('loss_scaler' in saved['optimizer']) == torch.cuda.is_available()
+    if not torch.cuda.is_available():
+        assert 'bfloat16 on the CPU' in log_of(project / 'amp')
 
 
 def test_auto_scale_lr_and_runner_type(project, train):

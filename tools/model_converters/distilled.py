@@ -23,8 +23,9 @@ from _files import build, check_fits, shapes_of, write
 from _resumable import resumable
 from torch import Tensor
 
-from mmmgd.checkpoint import read_checkpoint, sub_state
+from mmmgd.checkpoint import sub_state
 from mmmgd.config import is_distilled, read_config, student_config
+from mmmgd.safe_load import read_file
 
 
 class Layout(NamedTuple):
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     try:
-        content = read_checkpoint(args.source)
+        content = read_file(args.source)
         layout, state = take_apart(content)
         cfg = read_config(args.config)
         shapes = shapes_of(build(student_config(cfg)))

@@ -1,0 +1,103 @@
+"""Stopping at the first value that is not a number."""
+
+import math
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+
+class FiniteHook(Hook):
+    """Stops the run at the first non-finite loss, before any file is written.
+
+    Looks at the numbers that MMEngine has copied from the device for its log
+    in each step anyway, so it waits for nothing. Weights are looked at when a
+    checkpoint is written: a finite loss can have a non-finite gradient.
+    """
+
+    # After RuntimeInfoHook has the numbers, before anybody writes a file.
+    priority = 'HIGH'
+
+    def __init__(self) -> None:
+        self.last_finite: int | None = None
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """Check the losses of this step.
+
+        Raises:
+            FloatingPointError: If one is infinite or not a number.
+        """
+        values = {
+            name: _number(runner, name, value)
+            for name, value in (outputs or {}).items()
+            if 'loss' in name
+        }
+        bad = {k: v for k, v in values.items() if not math.isfinite(v)}
+        if not bad:
+            self.last_finite = runner.iter + 1
+            return
+        points = _points(runner)
+        # MMEngine calls the sum 'loss', and mmpretrain the student's own.
+        points['loss'] = "the sum, or the student's own"
+        what = '; '.join(
+            f'{name} = {bad[name]} ({points.get(name, "of the student")})'
+            for name in sorted(bad, key='loss'.__eq__)
+        )
+        last = self.last_finite or 'none since the start'
+        rates = ', '.join(
+            f'{k} {v[0]:.4g}' for k, v in runner.optim_wrapper.get_lr().items()
+        )
+        raise FloatingPointError(
+            f'Stopped at iteration {runner.iter + 1} (epoch '
+            f'{runner.epoch + 1}), rank {runner.rank}: {what}. Last iteration '
+            f'with finite losses: {last}. Learning rate: {rates}. Nothing was '
+            'written; resume from the last checkpoint with a smaller learning '
+            'rate or loss_weight, or with gradients clipped: optim_wrapper='
+            'dict(clip_grad=dict(max_norm=35)).'
+        )
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Refuse to write weights that are not numbers.
+
+        Raises:
+            FloatingPointError: If a weight is infinite or not a number.
+        """
+        bad = [
+            name
+            for name, value in checkpoint['state_dict'].items()
+            if value.is_floating_point() and not torch.isfinite(value).all()
+        ]
+        if bad:
+            raise FloatingPointError(
+                f'{len(bad)} tensors are not finite at iteration '
+                f'{checkpoint["meta"]["iter"]}, e.g. {bad[0]!r}, although the '
+                'losses were. No checkpoint was written over the last good '
+                'one; resume from that with a smaller learning rate, or with '
+                'gradients clipped.'
+            )
+
+
+def _number(runner: Runner, name: str, value: Any) -> float:
+    """Read a value from the log, where it lies on the host already."""
+    history = runner.message_hub.log_scalars.get(f'train/{name}')
+    return float(value) if history is None else history.current()
+
+
+def _points(runner: Runner) -> dict[str, str]:
+    """Say which points each distillation loss compares."""
+    model: Any = runner.model
+    if is_model_wrapper(model):
+        model = model.module
+    return {
+        name: f"student's {pair.student!r}, teacher's {pair.teacher!r}"
+        for term in model.terms.values()
+        for name, pair in zip(term.log_names, term.pairs, strict=True)
+    }

@@ -1,0 +1,33 @@
+"""Telling the model how far the training is."""
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+
+class ScheduleHook(Hook):
+    """Applies ``until`` and ``decay_from`` of the distillation losses."""
+
+    def before_train(self, runner: Runner) -> None:
+        """Refuse a schedule that ends after the training."""
+        loop = runner.train_loop
+        by_iter = isinstance(loop, IterBasedTrainLoop)
+        end = loop.max_iters if by_iter else loop.max_epochs
+        for term in _model(runner).terms.values():
+            term.schedule.check(end, 'iterations' if by_iter else 'epochs')
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Set the weight of each loss for this step."""
+        position: float = runner.iter
+        if not isinstance(runner.train_loop, IterBasedTrainLoop):
+            position /= len(runner.train_dataloader)
+        _model(runner).set_position(position)
+
+
+def _model(runner: Runner) -> Any:
+    model: Any = runner.model
+    return model.module if is_model_wrapper(model) else model
