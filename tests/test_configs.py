@@ -29,17 +29,26 @@ def _build(cfg: Config):
     model = cfg.model
     if is_distilled(cfg):
         model.teacher.checkpoint = False
-    student = model.student if is_distilled(cfg) else model
-    if 'init_cfg' in student.backbone:  # no download of ImageNet weights
-        student.backbone.init_cfg = None
+    elif 'distiller' in model:  # MMRazor's algorithm
+        model.teacher.pretrained, model.teacher_ckpt = False, None
+    student = model.get('student', model.get('architecture', model))
+    for part in student.values():  # no download of weights to begin with
+        if isinstance(part, dict) and 'Pretrained' in str(
+            part.get('init_cfg')
+        ):
+            part.init_cfg = None
     if 'pretrained' in student:
         student.pretrained = None
-    if 'size' in student.get('data_preprocessor', {}):
-        student.data_preprocessor.size = (64, 64)  # the crop, see _segmented
+    for owner in (cfg, student):
+        if 'size' in (owner.get('data_preprocessor') or {}):
+            owner.data_preprocessor.size = (64, 64)  # see _segmented
     if cfg.get('data_preprocessor') is not None:
         model.setdefault('data_preprocessor', cfg.data_preprocessor)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        return MODELS.build(model)
+        built = MODELS.build(model)
+    if 'distiller' in model:
+        built.teacher._is_init = True  # as if it had loaded its weights
+    return built
 
 
 def _classified(i):
@@ -122,6 +131,10 @@ def test_two_real_steps(name):
     if is_distilled(cfg):
         names = {n for t in model.terms.values() for n in t.log_names}
         assert names <= set(log)
+        assert all(log[n] > 0 for n in names)
+    if 'distiller' in cfg.model:
+        names = {f'distill.{n}' for n in cfg.model.distiller.distill_losses}
+        assert names == {k for k in log if k.startswith('distill.')}
         assert all(log[n] > 0 for n in names)
     moved = [k for k, p in trained.items() if not torch.equal(p, before[k])]
     assert len(moved) > 0.9 * len(trained)

@@ -8,13 +8,11 @@ original file:
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
-from mmengine.registry import MODELS, DefaultScope
+from _files import build, check_fits, shapes_of, write
 from torch import Tensor
 
 from mmmgd.checkpoint import read_state_dict
@@ -44,13 +42,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     try:
         state = convert(read_state_dict(args.source))
-        check_fits(state, expected_shapes(args.config))
+        check_fits(
+            state,
+            expected_shapes(args.config),
+            'the original SOLO file of the config',
+            'Name the config that belongs to the file with --config.',
+        )
     except (FileNotFoundError, ValueError) as error:
         sys.exit(f'error: {error}')
-    args.target.parent.mkdir(parents=True, exist_ok=True)
-    part = args.target.with_name(f'{args.target.name}.{os.getpid()}.part')
-    torch.save({'state_dict': state, 'meta': {}}, part)
-    part.replace(args.target)
+    write({'state_dict': state, 'meta': {}}, args.target)
     print(f'{len(state)} tensors written to {args.target}')
 
 
@@ -66,45 +66,7 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def expected_shapes(config: str) -> dict[str, tuple[int, ...]]:
     """Returns the shape of each tensor that the config's model has."""
-    cfg = read_config(config)
-    with (
-        DefaultScope.overwrite_default_scope(cfg.default_scope),
-        torch.device('meta'),
-    ):
-        model = MODELS.build(cfg.model)
-    return {k: tuple(v.shape) for k, v in model.state_dict().items()}
-
-
-def check_fits(
-    state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]
-) -> None:
-    """Raises ValueError if the file is not one of that model.
-
-    Batch counters of BN may lack: files of its time do not have them, and
-    nothing reads them outside training.
-    """
-    counters = {k for k in shapes if k.endswith('num_batches_tracked')}
-    problems = {
-        'missing': [k for k in shapes if k not in state and k not in counters],
-        'not in the model': [k for k in state if k not in shapes],
-        'of another shape': [
-            f'{k} {tuple(v.shape)} instead of {shapes[k]}'
-            for k, v in state.items()
-            if k in shapes and tuple(v.shape) != shapes[k]
-        ],
-    }
-    found = [
-        f'{len(keys)} tensors {word}: {", ".join(keys[:5])}'
-        + (', ...' if len(keys) > 5 else '')
-        for word, keys in problems.items()
-        if keys
-    ]
-    if found:
-        raise ValueError(
-            'expected the original SOLO file of the config, but it does not '
-            f'fit. {"; ".join(found)}. Name the config that belongs to the '
-            'file with --config.'
-        )
+    return shapes_of(build(read_config(config)))
 
 
 if __name__ == '__main__':

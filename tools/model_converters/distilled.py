@@ -1,0 +1,148 @@
+"""Takes the student out of other people's distilled checkpoints.
+
+Reads files of MMRazor (`architecture.`, `teacher.`, `distiller.`) and of the
+authors' code (`student.`, `teacher.`, `distill_losses.`). Writes the plain
+student, whose config is the student's or an MGDDistill with it:
+
+    python tools/model_converters/distilled.py SOURCE TARGET --config CONFIG
+
+With `--resumable`, CONFIG is an MGDDistill, and the file goes on training by
+`tools/train.py CONFIG --resume TARGET`: with the connectors, the optimizer's
+state and the epoch of SOURCE.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mmmgd.compat  # noqa: F401  # isort: skip  (first: repairs mmseg::)
+
+from _files import build, check_fits, shapes_of, write
+from _resumable import resumable
+from torch import Tensor
+
+from mmmgd.checkpoint import sub_state
+from mmmgd.config import is_distilled, read_config, student_config
+from mmmgd.safe_load import read_file
+
+
+class Layout(NamedTuple):
+    """Where a trainer keeps things: prefixes in its state dict."""
+
+    name: str
+    student: str
+    connectors: str
+    losses: str = ''  # whose parameters we have no place for
+
+
+LAYOUTS = (
+    Layout(
+        'MMRazor',
+        'architecture.',
+        'distiller.connectors.',
+        'distiller.distill_losses.',
+    ),
+    Layout('yzd-v/MGD', 'student.', 'distill_losses.'),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Reads, takes apart, checks against the model, writes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument('source', help='checkpoint, path or URL')
+    parser.add_argument('target', type=Path, help='the file to write')
+    parser.add_argument('--config', required=True)
+    parser.add_argument(
+        '--resumable',
+        action='store_true',
+        help='see above; CONFIG: MGDDistill',
+    )
+    parser.add_argument(
+        '--connector',
+        action='append',
+        default=[],
+        metavar='THEIRS=OURS',
+        help='which connector of SOURCE becomes which of CONFIG, such as\n'
+        'fpn0=loss_mgd.0, where their names do not tell; once for each',
+    )
+    args = parser.parse_args(argv)
+    try:
+        content = read_file(args.source)
+        layout, state = take_apart(content)
+        cfg = read_config(args.config)
+        shapes = shapes_of(build(student_config(cfg)))
+        student = sub_state(state, layout.student)
+        check_fits(
+            student,
+            shapes,
+            f'the student of {args.config} in this file of {layout.name}',
+            'Name the config that belongs to the file with --config.',
+        )
+        made: dict[str, Any] = {'state_dict': student, 'meta': {}}
+        if args.resumable:
+            made = make_resumable(content, state, layout, cfg, args.connector)
+    except (FileNotFoundError, ModuleNotFoundError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    write(made, args.target)
+    print(f'{layout.name}: {len(student)} tensors of the student.')
+    print(f'Written to {args.target}.')
+
+
+def take_apart(content: Any) -> tuple[Layout, dict[str, Tensor]]:
+    """Returns who wrote the file, and its weights by their full names."""
+    state = content.get('state_dict') if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping):
+        raise ValueError(
+            "expected a checkpoint with a 'state_dict', but this has none. "
+            'A bare state dict needs no conversion.'
+        )
+    state = sub_state(state, 'module.') or state
+    for layout in LAYOUTS:
+        if any(key.startswith(layout.student) for key in state):
+            return layout, state  # type: ignore[return-value]
+    raise ValueError(
+        'expected names that begin with '
+        + ' or '.join(f'{x.student!r} ({x.name})' for x in LAYOUTS)
+        + f', but found e.g. {list(state)[:3]}. Of a file of mmmgd the '
+        "'state_dict' is the student already."
+    )
+
+
+def make_resumable(
+    content: Mapping[str, Any],
+    state: Mapping[str, Tensor],
+    layout: Layout,
+    cfg: Any,
+    told: Sequence[str],
+) -> dict[str, Any]:
+    """Returns what DistillHook would have written; says what went where."""
+    if not is_distilled(cfg):
+        raise ValueError(
+            '--resumable expected the config of an mmmgd.MGDDistill, but '
+            'this one has none. Leave --resumable out for the plain student.'
+        )
+    if layout.losses and any(k.startswith(layout.losses) for k in state):
+        raise ValueError(
+            'the file holds losses with parameters of their own, for which '
+            'MGDDistill has no place. Leave --resumable out.'
+        )
+    cfg.model.teacher.checkpoint = False  # no weights of it are needed
+    made, mapping = resumable(
+        content,
+        sub_state(state, layout.student),
+        sub_state(state, layout.connectors),
+        build(cfg),
+        cfg,
+        dict(pair.split('=', 1) for pair in told if '=' in pair),
+    )
+    for theirs, ours in mapping.items():
+        print(f'connector {theirs} -> {ours}')
+    return made
+
+
+if __name__ == '__main__':
+    main()
