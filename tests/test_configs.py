@@ -32,6 +32,10 @@ def _build(cfg: Config):
     student = model.student if is_distilled(cfg) else model
     if 'init_cfg' in student.backbone:  # no download of ImageNet weights
         student.backbone.init_cfg = None
+    if 'pretrained' in student:
+        student.pretrained = None
+    if 'size' in student.get('data_preprocessor', {}):
+        student.data_preprocessor.size = (64, 64)  # the crop, see _segmented
     if cfg.get('data_preprocessor') is not None:
         model.setdefault('data_preprocessor', cfg.data_preprocessor)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
@@ -71,7 +75,24 @@ def _detected(i):
     return dict(inputs=image, data_samples=sample)
 
 
-SAMPLES = {'mmpretrain': _classified, 'mmdet': _detected}
+def _segmented(i):
+    """64 x 64 pixels of three classes, and some to ignore."""
+    from mmengine.structures import PixelData
+    from mmseg.structures import SegDataSample
+
+    image = torch.randint(0, 256, (3, 64, 64)).byte()
+    labels = torch.randint(0, 3, (1, 64, 64)) + i
+    labels[:, :8] = 255
+    sample = SegDataSample(metainfo=dict(img_shape=(64, 64)))
+    sample.gt_sem_seg = PixelData(data=labels)
+    return dict(inputs=image, data_samples=sample)
+
+
+SAMPLES = {
+    'mmpretrain': _classified,
+    'mmdet': _detected,
+    'mmseg': _segmented,
+}
 
 
 @pytest.mark.parametrize('name', FULL_SIZE)

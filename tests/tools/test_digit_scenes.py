@@ -109,7 +109,7 @@ def test_splits_draw_different_scans(coco):
 @pytest.mark.parametrize('damage', ['image', 'annotations'])
 def test_folder_is_kept_while_it_is_whole(tmp_path, damage):
     out = tmp_path / 'digits_coco'
-    settings = dict(train_per_class=2, scenes=[2, 1], size=64)
+    settings = dict(train_per_class=2, layout='coco', scenes=[2, 1], size=64)
     assert digits.convert(out, **settings)
     assert not digits.convert(out, **settings)
     whole = digits.digest(out)

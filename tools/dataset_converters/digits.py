@@ -3,10 +3,11 @@
 1,797 scans of 8x8 pixels come with scikit-learn: nothing is downloaded. They
 are written like ImageNet, as ``<out>/{train,val}/<class>/NNNN.png``, where
 NNNN is the number of the scan in ``sklearn.datasets.load_digits``; or, drawn
-into scenes, like COCO. The same options give the same bytes.
+into scenes, like COCO or Cityscapes. The same options give the same bytes.
 
     python tools/dataset_converters/digits.py --out data/digits
     python tools/dataset_converters/digits.py --layout coco
+    python tools/dataset_converters/digits.py --layout cityscapes
 """
 
 import argparse
@@ -16,6 +17,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from digit_cityscapes import write_cityscapes
 from digit_scenes import write_coco
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -23,6 +25,12 @@ from sklearn.datasets import load_digits
 NUM_CLASSES = 10
 POOL_PER_CLASS = 74  # scans kept for training; all others are for validation
 RECORD = 'digits.json'  # written last: its digest says the folder is whole
+# layout -> default folder, and what writes its scenes
+LAYOUTS = {
+    'folder': (Path('data/digits'), None),
+    'coco': (Path('data/digits_coco'), write_coco),
+    'cityscapes': (Path('data/digits_cityscapes'), write_cityscapes),
+}
 
 
 def split_scans(train_per_class):
@@ -73,12 +81,13 @@ def write_folders(out, train_per_class):
             Image.fromarray(images[scan]).save(folder / f'{scan:04d}.png')
 
 
-def write_scenes(out, train_per_class, scenes, size):
-    """Write COCO's layout: scenes of the training or validation scans."""
+def write_scenes(out, train_per_class, layout, scenes, size):
+    """Write scenes of the training and of the validation scans."""
     images, labels = load_scans()
     splits = split_scans(train_per_class).items()
     scans = {split: (images[of], labels[of]) for split, of in splits}
-    write_coco(out, scans, dict(zip(scans, scenes, strict=True)), size)
+    write = LAYOUTS[layout][1]
+    write(out, scans, dict(zip(scans, scenes, strict=True)), size)
 
 
 def digest(folder):
@@ -104,7 +113,7 @@ def check_replaceable(out):
     """Stop before deleting anything that this script did not write."""
     if out.exists() and not out.is_dir():
         raise SystemExit(f'{out} is a file: choose another --out')
-    ours = {'train', 'val', 'annotations', RECORD}
+    ours = {'train', 'val', 'annotations', 'leftImg8bit', 'gtFine', RECORD}
     others = {p.name for p in out.iterdir()} - ours if out.exists() else set()
     if others:
         raise SystemExit(
@@ -148,12 +157,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument(
         '--layout',
-        choices=['folder', 'coco'],
+        choices=LAYOUTS,
         default='folder',
         help='one scan an image, or scenes; default: %(default)s',
     )
     parser.add_argument(
-        '--out', type=Path, help='default: data/digits, or data/digits_coco'
+        '--out', type=Path, help='default: data/digits, data/digits_<layout>'
     )
     parser.add_argument(
         '--train-per-class',
@@ -168,15 +177,17 @@ def main():
         nargs=2,
         default=[800, 250],
         metavar=('TRAIN', 'VAL'),
-        help='with --layout coco; default: 800 250',
+        help='of the other layouts; default: 800 250',
     )
     args = parser.parse_args()
     if min(args.scenes) < 1:
         parser.error('--scenes must be 1 or more of each')
-    coco = args.layout == 'coco'
-    out = args.out or Path('data/digits_coco' if coco else 'data/digits')
+    default, write = LAYOUTS[args.layout]
+    out = args.out or default
     number = args.train_per_class
-    scenes = dict(scenes=args.scenes, size=128) if coco else {}
+    scenes = (
+        dict(layout=args.layout, scenes=args.scenes, size=128) if write else {}
+    )
     try:
         written = convert(out, number, **scenes)
     except ValueError as error:
@@ -186,7 +197,7 @@ def main():
     ]
     print(
         f'{out}: {sizes[0]} training and {sizes[1]} validation '
-        f'{"scenes" if coco else "scans"} '
+        f'{"scenes" if scenes else "scans"} '
         f'{"written" if written else "already there, kept"}'
     )
 
