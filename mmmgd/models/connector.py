@@ -98,6 +98,7 @@ class MGDConnector(nn.Module):
         self.cheap = cheap
         self.align = _align(student_channels, teacher_channels)
         _, width = _check_channels(student_channels, teacher_channels)
+        self._width = width
         self.generation = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1),
             nn.ReLU(inplace=True),
@@ -127,8 +128,7 @@ class MGDConnector(nn.Module):
 
     def _draw(self, feature: Tensor) -> Tensor:
         n, _, h, w = feature.shape
-        width = self.generation[0].in_channels
-        aligned = feature.new_empty(1).expand(n, width, h, w)
+        aligned = feature.new_empty(1).expand(n, self._width, h, w)
         generator = self.mask_stream.next(feature.device)
         return random_mask(aligned, self.mask_ratio, self.mask_dim, generator)
 

@@ -12,7 +12,7 @@ from mmmgd.registry import MODELS as OURS
 from mmmgd.rng import isolated_rng, mix
 
 from .dry_pass import dry_pass
-from .features import FeatureTap
+from .features import FeatureTap, Released
 from .inherit import check_inherit, inherit
 from .normalization import check_same_input
 from .teacher import Teacher
@@ -74,6 +74,7 @@ class MGDDistill(BaseModel):
         points = [p.student for p in every]
         shapes = dry_pass(self.student, points, 'student').shapes
         self._tap = FeatureTap(self.student, points, 'student')
+        self._pairs = every
         self.teacher = Teacher(
             **teacher, points=[p.teacher for p in every], parts=inherit
         )
@@ -121,9 +122,14 @@ class MGDDistill(BaseModel):
         """
         if mode != 'loss':
             return self.student(inputs, data_samples, mode=mode)
-        with self._tap.record() as student:
+        # The teacher first, while no graph of the student takes memory.
+        teacher = Released(
+            self.teacher.extract(inputs), [p.teacher for p in self._pairs]
+        )
+        with self._tap.record() as recorded:
             losses = self.student(inputs, data_samples, mode=mode)
-        teacher = self.teacher.extract(inputs)
+        student = Released(recorded, [p.student for p in self._pairs])
+        recorded.clear()
         extras: dict[str, Any] = {'data_samples': data_samples}
         if 'gt_labels' in self._extras:
             extras['gt_labels'] = gt_labels(data_samples)

@@ -14,7 +14,7 @@ from .winograd import WinogradConv
 # Moving numbers costs time too. In operations of a matrix product, for each
 # number of a kernel and of a map, forward and backward: transposing and
 # transforming them. Measured on two AVX2 cores that do 110 GFLOP/s.
-PER_WEIGHT = 3500
+PER_WEIGHT = 2500
 PER_FEATURE = 3000
 # How much faster the estimate must be to be believed.
 MARGIN = 1.1
@@ -45,12 +45,13 @@ def generate(
     Returns:
         Tensor with shape (N, C_t, H, W), channels last in memory.
     """
-    first, second = generation[0], generation[2]
+    first, second = _convs(generation)
     _, _, h, w = feature.shape
     with torch.autocast(feature.device.type, enabled=False):
         feature = feature.to(first.weight.dtype).permute(0, 2, 3, 1)
         rows, matrix = feature[mask[:, 0] != 0], None  # (V, C_s)
         if align is not None:
+            assert align.bias is not None
             # A bias is the weight of an input that is always one.
             rows = torch.cat((rows, rows.new_ones(len(rows), 1)), 1)
             matrix = torch.cat(
@@ -82,15 +83,16 @@ def choose(
         cheap: True: not plain where possible; False: plain; None: the one
             that is estimated to be the fastest.
     """
-    if (
-        cheap is False
-        or not _is_stock(align, generation)
-        or not (cheap or _is_worthwhile(feature, generation[0].weight))
-        or not _is_possible(feature, mask, generation[0].weight)
+    if cheap is False or not _is_stock(align, generation):
+        return 'plain'
+    weight = _convs(generation)[0].weight
+    if not (
+        (cheap or _is_worthwhile(feature, weight))
+        and _is_possible(feature, mask, weight)
     ):
         return 'plain'
     visible = int(mask.count_nonzero())
-    costs = estimate(tuple(feature.shape), visible, len(generation[0].weight))
+    costs = estimate(tuple(feature.shape), visible, len(weight))
     if align is None:
         del costs['composed']
     if cheap:
@@ -175,6 +177,12 @@ def _is_stock(align: nn.Module | None, generation: nn.Sequential) -> bool:
         and [_geometry(part) for part in parts] == geometry
         and not any(_is_hooked(part) for part in [generation, *parts])
     )
+
+
+def _convs(generation: nn.Sequential) -> tuple[nn.Conv2d, nn.Conv2d]:
+    first, _, second = generation
+    assert isinstance(first, nn.Conv2d) and isinstance(second, nn.Conv2d)
+    return first, second
 
 
 def _geometry(part: nn.Module) -> tuple | None:

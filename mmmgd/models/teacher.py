@@ -16,6 +16,7 @@ from mmmgd.rng import isolated_rng
 
 from .dry_pass import DryPass, dry_pass, forward_tensor
 from .features import FeatureTap
+from .inference import Compiler, Precision
 
 # Counts batches and is read in training only; old files do not have it.
 IGNORED = 'num_batches_tracked'
@@ -39,6 +40,11 @@ class Teacher:
         points: The points that will be read.
         parts: Modules whose weights are wanted although they may never run,
             because the student inherits them.
+        dtype: 'bfloat16' or 'float16' multiplies in that type, 'float32' in
+            full precision even where the student runs under autocast. Then
+            features come in float32. None: as the student.
+        compile: Whether to run it through ``torch.compile``: for inputs of
+            one shape. Goes on without, with one line in the log, if it fails.
 
     Raises:
         FileNotFoundError: If the config does not exist.
@@ -54,6 +60,8 @@ class Teacher:
         checkpoint: str | bool | None = None,
         points: Sequence[str] = (),
         parts: Sequence[str] = (),
+        dtype: str | torch.dtype | None = None,
+        compile: bool = False,
     ) -> None:
         if checkpoint is True:
             raise ValueError(
@@ -71,6 +79,10 @@ class Teacher:
         self._pass: DryPass = dry_pass(self.module, points, 'teacher')
         self.shapes = self._pass.shapes
         self._tap = FeatureTap(self.module, points, 'teacher')
+        self._precision = Precision(dtype)
+        self._compiler = Compiler(self.module, points, self._pass.entered)
+        if compile:
+            self._compiler.start()
 
     def load(self) -> None:
         """Load the weights, strictly for all that runs, and report it.
@@ -112,7 +124,19 @@ class Teacher:
                 'The teacher has no weights yet: call `init_weights()` of '
                 'MGDDistill before the first step, as the Runner does.'
             )
-        with self._tap.record(stop=True) as features:
+        try:
+            features = self._record(inputs)
+        except Exception as error:
+            if not self._compiler.stop(error):
+                raise
+            features = self._record(inputs)
+        return self._precision.restore(features)
+
+    def _record(self, inputs: Tensor) -> dict[str, Tensor]:
+        with (
+            self._tap.record(stop=True) as features,
+            self._precision.context(inputs.device),
+        ):
             forward_tensor(self.module, inputs)
         return features
 
