@@ -38,6 +38,7 @@ from mmmgd.config import read_config
 from mmmgd.models import MGDDistill
 
 Run = Callable[[], None]
+SUBJECTS = ('step', 'student', 'mmrazor', 'teacher', 'connectors')
 
 
 def main(argv: Sequence[str] | None = None) -> dict:
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> dict:
         result['peak_memory'] = {
             name: _peak_in_a_process(argv, name)
             for name in ('student', 'step', 'mmrazor')
-            if name in result['seconds']
+            if name in result['seconds'] and not args.time_only
         }
         print(table(result))
     if args.out:
@@ -74,6 +75,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         '--size', type=int, nargs=2, default=(256, 256), metavar=('H', 'W')
     )
     parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument(
+        '--subjects',
+        nargs='+',
+        choices=SUBJECTS,
+        default=SUBJECTS,
+        help='what to time. Defaults to all',
+    )
+    parser.add_argument('--warmup', type=int, default=1, help='rounds before')
+    parser.add_argument(
+        '--time-only', action='store_true', help='no operations, no memory'
+    )
     parser.add_argument('--teacher-dtype', help="of Teacher: 'bfloat16', ...")
     parser.add_argument('--compile', action='store_true', help='of Teacher')
     parser.add_argument('--amp', action='store_true', help='autocast, all')
@@ -89,7 +101,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def measure(cfg: Config, args: argparse.Namespace) -> dict:
     """Times the step and its parts; counts operations and bytes."""
     subjects, models, optimizers = build(cfg, args)
-    seconds = interleave(subjects, args.rounds, args.device)
+    subjects = {k: v for k, v in subjects.items() if k in args.subjects}
+    peak = peak_rate(args.device)
+    seconds = interleave(subjects, args.rounds, args.warmup, args.device)
     # What is compiled hides its operations from the counter.
     hidden = ('step', 'teacher') if args.compile else ()
     return dict(
@@ -102,11 +116,11 @@ def measure(cfg: Config, args: argparse.Namespace) -> dict:
         compile=args.compile,
         seconds=median(seconds),
         runs=seconds,
-        peak_operations_per_second=peak_rate(args.device),
+        peak_operations_per_second=peak,
         operations={
             name: count_operations(run)
             for name, run in subjects.items()
-            if name not in hidden
+            if name not in hidden and not args.time_only
         },
         checkpoint=checkpoint_sizes(models, optimizers),
     )
@@ -115,7 +129,7 @@ def measure(cfg: Config, args: argparse.Namespace) -> dict:
 def build(
     cfg: Config, args: argparse.Namespace, only: str | None = None
 ) -> tuple[dict[str, Run], dict[str, nn.Module], dict]:
-    """Builds what is timed, by name; ``only`` one of them if named."""
+    """Builds what is timed, by name; ``only`` one model if named."""
     options = dict(dtype=args.teacher_dtype, compile=args.compile)
     ours = build_ours(cfg, **options).to(args.device)
     batch = make_batch(
@@ -150,6 +164,8 @@ def checkpoint_sizes(models: dict, optimizers: dict) -> dict[str, int]:
     """Returns the bytes of weights and optimizer state in a file of each."""
     sizes = {}
     for name, model in models.items():
+        if not optimizers[name].state:
+            continue  # was not run
         sizes[name] = size_of(model.state_dict())
         sizes[name] += size_of_state(optimizers[name])
     return sizes
@@ -177,7 +193,7 @@ def table(result: dict) -> str:
             f'{file / 1e6:.0f}' if file else '',
         ]
         lines.append(f'{name:12}' + ''.join(f'{c:>9}' for c in cells))
-    if 'mmrazor' in result['seconds']:
+    if {'mmrazor', 'step'} <= set(result['seconds']):
         ratio = result['seconds']['mmrazor'] / result['seconds']['step']
         lines.append(f'MMRazor / ours: {ratio:.2f}')
     return '\n'.join(lines)

@@ -15,27 +15,31 @@ STATUS = Path('/proc/self/status')
 
 
 def interleave(
-    subjects: Mapping[str, Callable[[], None]], rounds: int, device: str
+    subjects: Mapping[str, Callable[[], None]],
+    rounds: int,
+    warmup: int,
+    device: str,
 ) -> dict[str, list[float]]:
     """Times subjects in turn, A B A B, so that a drift meets all alike.
 
     Args:
         subjects (Mapping): What to run, by name.
-        rounds (int): How often each is timed, after one run to warm up.
+        rounds (int): How often each is timed.
+        warmup (int): How often each runs before that.
         device (str): Where it runs.
 
     Returns:
         dict[str, list[float]]: Seconds of each run.
     """
     seconds: dict[str, list[float]] = {name: [] for name in subjects}
-    for i in range(rounds + 1):
+    for i in range(warmup + rounds):
         for name, run in subjects.items():
             gc.collect()
             _wait(device)
             start = time.perf_counter()
             run()
             _wait(device)
-            if i:
+            if i >= warmup:
                 seconds[name].append(time.perf_counter() - start)
     return seconds
 
@@ -57,7 +61,7 @@ def peak_rate(device: str, size: int = 2048) -> float:
     a, b = (torch.randn(size, size, device=device) for _ in range(2))
     out = torch.empty_like(a)
     subject = {'product': lambda: _drop(torch.mm(a, b, out=out))}
-    seconds = interleave(subject, 7, device)['product']
+    seconds = interleave(subject, 5, 1, device)['product']
     return 2 * size**3 / statistics.median(seconds)
 
 

@@ -4,6 +4,7 @@ Nothing is downloaded, and images and labels are made up: the time of a step
 depends on their number and size, hardly on what they show.
 """
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,7 @@ def build_ours(cfg: Config, **teacher: Any) -> MGDDistill:
         cfg (Config): Config of an MGDDistill.
         teacher: More arguments of the teacher, such as ``dtype``.
     """
-    model = cfg.model.copy()
+    model = copy.deepcopy(cfg.model)  # mmseg writes into what it builds
     model.teacher = dict(model.teacher, checkpoint=False, **teacher)
     if cfg.get('data_preprocessor') is not None:
         model.setdefault('data_preprocessor', cfg.data_preprocessor)
@@ -52,7 +53,8 @@ def build_mmrazor(cfg: Config, ours: MGDDistill) -> nn.Module:
     import mmrazor.models  # noqa: F401
 
     teacher = read_config(cfg.model.teacher.config)
-    student = dict(cfg.model.student, _scope_=cfg.default_scope)
+    student = copy.deepcopy(cfg.model.student)
+    student = dict(student, _scope_=cfg.default_scope)
     if cfg.get('data_preprocessor') is not None:
         student.setdefault('data_preprocessor', cfg.data_preprocessor)
     # What its MGD config for RetinaNet uses runs no head of the teacher.
