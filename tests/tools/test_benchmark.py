@@ -43,6 +43,7 @@ def test_mmrazor_gets_the_same_pair(config):
     assert list(theirs.student.state_dict()) == list(student)
 
 
+@pytest.mark.slow
 def test_it_measures_and_writes(config, tmp_path, capsys):
     out = tmp_path / 'result.json'
     benchmark.main(

@@ -52,7 +52,15 @@ def build_mmrazor(cfg: Config, ours: MGDDistill) -> nn.Module:
     import mmmgd.compat  # noqa: F401, I001  (before mmrazor)
     import mmrazor.models  # noqa: F401
 
-    teacher = read_config(cfg.model.teacher.config)
+    teacher = cfg.model.teacher.config
+    if isinstance(teacher, str):
+        teacher = read_config(teacher)
+    elif 'model' not in teacher:
+        teacher = dict(model=teacher)
+    teacher = dict(
+        copy.deepcopy(teacher['model']),
+        _scope_=teacher.get('default_scope', cfg.default_scope),
+    )
     student = copy.deepcopy(cfg.model.student)
     student = dict(student, _scope_=cfg.default_scope)
     if cfg.get('data_preprocessor') is not None:
@@ -62,7 +70,7 @@ def build_mmrazor(cfg: Config, ours: MGDDistill) -> nn.Module:
     model = dict(
         type='FpnTeacherDistill' if detects else 'SingleTeacherDistill',
         architecture=student,
-        teacher=dict(teacher.model, _scope_=teacher.default_scope),
+        teacher=teacher,
         distiller=_distiller(ours),
     )
     with DefaultScope.overwrite_default_scope('mmrazor'):
