@@ -1,16 +1,16 @@
-"""Labels that a model cannot have, found before they reach a GPU.
-
-There they would end the run with a device-side assert that names nothing.
-"""
+"""What data samples say: labels to use, and labels to refuse."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 def check_label_maps(samples: Sequence[Any] | None, model: nn.Module) -> None:
     """Check the class of each pixel; other kinds of labels are left alone.
+
+    On a GPU a wrong one would end the run with an assert that names nothing.
 
     Args:
         samples: Data samples of a batch; those of mmseg have ``gt_sem_seg``.
@@ -41,3 +41,21 @@ def check_label_maps(samples: Sequence[Any] | None, model: nn.Module) -> None:
                 "decode_head and auxiliary_head, or the dataset's metainfo "
                 '(reduce_zero_label, if 0 is to be ignored).'
             )
+
+
+def gt_labels(data_samples: list | None) -> Tensor:
+    """Return the class index of each image, with shape (N,).
+
+    Raises:
+        ValueError: If an image has no single class.
+    """
+    labels: list[Any] = [
+        getattr(s, 'gt_label', None) for s in data_samples or []
+    ]
+    if not labels or any(x is None or x.numel() != 1 for x in labels):
+        raise ValueError(
+            'A distillation loss asks for `gt_labels`, one class per image, '
+            'but the data samples do not have them (soft or multiple labels, '
+            'or another task). Take a loss that needs none.'
+        )
+    return torch.cat(labels)

@@ -7,6 +7,8 @@ from mmmgd.functional import MASK_DIMS, random_mask
 from mmmgd.registry import MODELS
 from mmmgd.rng import MaskStream
 
+from .masked_generator import choose, generate
+
 
 @MODELS.register_module()
 class AlignConnector(nn.Module):
@@ -50,6 +52,10 @@ class MGDConnector(nn.Module):
     Masks come from a stream of the connector's own, seeded when it is built,
     so that drawing them disturbs neither dropout nor augmentation.
 
+    Where a spatial mask makes it cheaper, the same numbers are computed from
+    the visible positions, without storing the masked feature: see
+    :mod:`masked_generator`. That way has no second derivative.
+
     Args:
         mask_ratio: λ, the share of positions (or channels) that is hidden, in
             [0, 1).
@@ -58,6 +64,8 @@ class MGDConnector(nn.Module):
         student_channels: Channels of the student's map. Inferred inside
             :class:`MGDDistill` when left out.
         teacher_channels: Channels of the teacher's map, likewise.
+        cheap: Whether to compute from the visible positions: True where
+            possible, False never, None where it is estimated to be faster.
 
     Shape:
         (N, C_s, H, W) to (N, C_t, H, W).
@@ -72,6 +80,7 @@ class MGDConnector(nn.Module):
         mask_dim: str = 'spatial',
         student_channels: int | None = None,
         teacher_channels: int | None = None,
+        cheap: bool | None = None,
     ) -> None:
         super().__init__()
         if isinstance(mask_ratio, str) or not 0 <= mask_ratio < 1:
@@ -86,8 +95,10 @@ class MGDConnector(nn.Module):
             )
         self.mask_ratio = mask_ratio
         self.mask_dim = mask_dim
+        self.cheap = cheap
         self.align = _align(student_channels, teacher_channels)
         _, width = _check_channels(student_channels, teacher_channels)
+        self._width = width
         self.generation = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1),
             nn.ReLU(inplace=True),
@@ -105,14 +116,21 @@ class MGDConnector(nn.Module):
             mask: Keep mask, 1 is visible, with shape (N, 1, H, W) or
                 (N, C_t, 1, 1). Drawn when left out.
         """
+        if mask is None:
+            mask = self._draw(feature)
+        parts = self.align, self.generation
+        way = choose(feature, mask, *parts, self.cheap)
+        if way != 'plain':
+            return generate(feature, mask, *parts, way == 'composed')
         if self.align is not None:
             feature = self.align(feature)
-        if mask is None:
-            generator = self.mask_stream.next(feature.device)
-            mask = random_mask(
-                feature, self.mask_ratio, self.mask_dim, generator
-            )
-        return self.generation(feature * mask)
+        return self.generation(feature * mask.to(feature.dtype))
+
+    def _draw(self, feature: Tensor) -> Tensor:
+        n, _, h, w = feature.shape
+        aligned = feature.new_empty(1).expand(n, self._width, h, w)
+        generator = self.mask_stream.next(feature.device)
+        return random_mask(aligned, self.mask_ratio, self.mask_dim, generator)
 
     def extra_repr(self) -> str:
         """Name the paper's numbers when printed."""

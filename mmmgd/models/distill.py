@@ -10,12 +10,13 @@ from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from mmmgd.labels import gt_labels
 from mmmgd.registry import MODELS as OURS
 from mmmgd.rng import isolated_rng, mix
 
 from .checks import check_arguments, check_finite, check_hooked
 from .dry_pass import dry_pass
-from .features import FeatureTap
+from .features import FeatureTap, Released
 from .inherit import check_inherit, inherit
 from .normalization import input_adapter
 from .pairs import pairs_of
@@ -71,6 +72,7 @@ class MGDDistill(BaseModel):
         points = [p.student for p in every]
         shapes = dry_pass(self.student, points, 'student').shapes
         self._tap = FeatureTap(self.student, points, 'student')
+        self._pairs = every
         self.teacher = Teacher(
             **teacher, points=[p.teacher for p in every], parts=inherit
         )
@@ -126,12 +128,17 @@ class MGDDistill(BaseModel):
         if mode != 'loss':
             return self.student(inputs, data_samples, mode=mode)
         active = self._active()
-        tap: Any = self._tap.record() if active else nullcontext({})
-        with tap as student:
-            losses = self.student(inputs, data_samples, mode=mode)
-        teacher = {}
+        teacher: Any = {}
         if active:
-            teacher = self.teacher.extract(self._adapt(inputs, image_sizes))
+            # Before the student, while no graph of it takes memory.
+            features = self.teacher.extract(self._adapt(inputs, image_sizes))
+            teacher = Released(features, [p.teacher for p in self._pairs])
+            del features
+        tap: Any = self._tap.record() if active else nullcontext({})
+        with tap as recorded:
+            losses = self.student(inputs, data_samples, mode=mode)
+        student = Released(recorded, [p.student for p in self._pairs])
+        recorded.clear()
         extras: dict[str, Any] = {'data_samples': data_samples}
         if 'gt_labels' in self._extras:
             extras['gt_labels'] = gt_labels(data_samples)
@@ -166,24 +173,6 @@ class MGDDistill(BaseModel):
         if self.teacher.loaded:
             self.teacher.follow(fn)
         return super()._apply(fn, recurse)
-
-
-def gt_labels(data_samples: list | None) -> Tensor:
-    """Return the class index of each image, with shape (N,).
-
-    Raises:
-        ValueError: If an image has no single class.
-    """
-    labels: list[Any] = [
-        getattr(s, 'gt_label', None) for s in data_samples or []
-    ]
-    if not labels or any(x is None or x.numel() != 1 for x in labels):
-        raise ValueError(
-            'A distillation loss asks for `gt_labels`, one class per image, '
-            'but the data samples do not have them (soft or multiple labels, '
-            'or another task). Take a loss that needs none.'
-        )
-    return torch.cat(labels)
 
 
 def _accept_student(

@@ -8,7 +8,7 @@ with an optional index into a tuple output: ``'backbone.layer4'``,
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -98,6 +98,33 @@ class FeatureTap:
                     'inplace=True, most likely). Choose the point after that '
                     'module.'
                 )
+
+
+class Released(Mapping[str, Tensor]):
+    """Features that are let go when they are read for the last time.
+
+    Args:
+        features: Feature at each point.
+        reads: The points that will be read, once for each time.
+    """
+
+    def __init__(
+        self, features: Mapping[str, Tensor], reads: Iterable[str]
+    ) -> None:
+        self._features = dict(features)
+        self._left = Counter(reads)
+
+    def __getitem__(self, point: str) -> Tensor:
+        self._left[point] -= 1
+        if self._left[point] > 0:
+            return self._features[point]
+        return self._features.pop(point)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._features)
+
+    def __len__(self) -> int:
+        return len(self._features)
 
 
 def split_point(point: str) -> tuple[str, int | None]:

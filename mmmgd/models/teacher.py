@@ -1,21 +1,18 @@
 """The teacher: built from any config, strictly loaded, frozen."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from mmengine.config import Config
-from mmengine.hub import get_config
 from mmengine.logging import print_log
-from mmengine.registry import MODELS, DefaultScope
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmmgd.checkpoint import read_state_dict
-from mmmgd.config import find_config, read_config
-from mmmgd.rng import isolated_rng
 
 from .dry_pass import DryPass, dry_pass, forward_tensor
 from .features import FeatureTap
+from .frozen import build_frozen, published_weights
+from .inference import Compiler, Precision
 
 # Counts batches and is read in training only; old files do not have it.
 IGNORED = 'num_batches_tracked'
@@ -39,6 +36,11 @@ class Teacher:
         points: The points that will be read.
         parts: Modules whose weights are wanted although they may never run,
             because the student inherits them.
+        dtype: 'bfloat16' or 'float16' multiplies in that type, 'float32' in
+            full precision even where the student runs under autocast. Then
+            features come in float32. None: as the student.
+        compile: Whether to run it through ``torch.compile``: for inputs of
+            one shape. Goes on without, with one line in the log, if it fails.
 
     Raises:
         FileNotFoundError: If the config does not exist.
@@ -54,6 +56,8 @@ class Teacher:
         checkpoint: str | bool | None = None,
         points: Sequence[str] = (),
         parts: Sequence[str] = (),
+        dtype: str | torch.dtype | None = None,
+        compile: bool = False,
     ) -> None:
         if checkpoint is True:
             raise ValueError(
@@ -62,15 +66,19 @@ class Teacher:
                 'True.'
             )
         if checkpoint is None:
-            checkpoint = _published_weights(config)
+            checkpoint = published_weights(config)
         self.checkpoint = checkpoint
-        self.module = _build(config)
+        self.module = build_frozen(config)
         self.name = config if isinstance(config, str) else 'of a dict'
         self.loaded, self.tensors = False, 0
         self._parts = tuple(f'{part}.' for part in parts)
         self._pass: DryPass = dry_pass(self.module, points, 'teacher')
         self.shapes = self._pass.shapes
         self._tap = FeatureTap(self.module, points, 'teacher')
+        self._precision = Precision(dtype)
+        self._compiler = Compiler(self.module, points, self._pass.entered)
+        if compile:
+            self._compiler.start()
 
     def load(self) -> None:
         """Load the weights, strictly for all that runs, and report it.
@@ -111,7 +119,19 @@ class Teacher:
                 'The teacher has no weights yet: call `init_weights()` of '
                 'MGDDistill before the first step, as the Runner does.'
             )
-        with self._tap.record(stop=True) as features:
+        try:
+            features = self._record(inputs)
+        except Exception as error:
+            if not self._compiler.stop(error):
+                raise
+            features = self._record(inputs)
+        return self._precision.restore(features)
+
+    def _record(self, inputs: Tensor) -> dict[str, Tensor]:
+        with (
+            self._tap.record(stop=True) as features,
+            self._precision.context(inputs.device),
+        ):
             forward_tensor(self.module, inputs)
         return features
 
@@ -159,45 +179,3 @@ class Teacher:
             f'that is used. {"; ".join(problems)}. Name the file that belongs '
             "to the teacher's config."
         )
-
-
-def _build(config: str | dict) -> nn.Module:
-    """Build the model of a config on the CPU, frozen."""
-    cfg = read_config(config) if isinstance(config, str) else Config(config)
-    if 'model' not in cfg:
-        cfg = Config(dict(model=cfg.to_dict()))
-    model = cfg.model
-    if cfg.get('data_preprocessor') is not None:
-        model.setdefault('data_preprocessor', cfg.data_preprocessor)
-    scope = cfg.get('default_scope')
-    if scope is None and isinstance(config, str) and '::' in config:
-        scope = config.partition('::')[0]
-    with (
-        DefaultScope.overwrite_default_scope(scope),
-        torch.device('cpu'),
-        isolated_rng(0),
-    ):
-        module = MODELS.build(model)
-    if model.get('data_preprocessor') is None:
-        # It states no normalisation; the default one would claim that.
-        module.data_preprocessor = None
-    return module.requires_grad_(False).eval()
-
-
-def _published_weights(config: str | dict) -> str:
-    """Return the URL of the weights that a package publishes."""
-    if isinstance(config, Mapping) or '::' not in config:
-        raise ValueError(
-            "Expected the teacher's `checkpoint`, but got None, which is for "
-            "'pkg::path' configs with published weights. Name a path or a "
-            'URL.'
-        )
-    find_config(config)  # our errors, before MMEngine's
-    try:
-        return get_config(config, pretrained=True).model_path
-    except (AssertionError, AttributeError) as error:
-        package = config.partition('::')[0]
-        raise ValueError(
-            f'{package} publishes no weights for {config!r}. Set the '
-            "teacher's `checkpoint` to a path or a URL."
-        ) from error

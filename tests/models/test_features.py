@@ -1,8 +1,10 @@
+import weakref
+
 import pytest
 import torch
 from torch import nn
 
-from mmmgd.models.features import FeatureTap, split_point
+from mmmgd.models.features import FeatureTap, Released, split_point
 
 
 class Net(nn.Module):
@@ -111,3 +113,15 @@ def test_a_feature_that_is_overwritten_in_place_is_refused():
 )
 def test_points_are_split(point, expected):
     assert split_point(point) == expected
+
+
+def test_features_go_when_they_are_read_for_the_last_time():
+    features = {'a': torch.ones(1), 'b': torch.zeros(1)}
+    alive = [weakref.ref(x) for x in features.values()]
+    released = Released(features, ['a', 'b', 'a'])
+    features.clear()
+    read = [released['a'].item(), released['b'].item()]
+    assert [ref() is None for ref in alive] == [False, True]
+    read.append(released['a'].item())
+    assert [ref() is None for ref in alive] == [True, True]
+    assert read == [1, 0, 1] and len(released) == 0

@@ -1,0 +1,202 @@
+"""A 3x3 convolution with 4 instead of 9 products a position: Winograd's.
+
+F(2x2, 3x3) of `Fast Algorithms for Convolutional Neural Networks
+<https://arxiv.org/abs/1509.09308>`_, in float32 about as exact as the direct
+sum. A tile of 4x4 inputs d makes 2x2 outputs Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A; summed
+over the input channels, ⊙ becomes 16 matrix products over all tiles. The two
+backward passes are the transposed products between the transposed transforms.
+
+oneDNN and MKL have no such convolution for the CPU, hence this one. Maps are
+(N, H, W, C) in memory, so that a tile's position is a row of a matrix. Of the
+16 products four, one row i of the 4x4, are made at a time, which bounds the
+transformed weight (and its gradient) to 4/9 of the weight's size each.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+# (Bᵀ d)_i = d_a + sign * d_b, as (a, b, sign)
+INPUT = ((0, 2, -1), (1, 2, 1), (2, 1, -1), (1, 3, -1))
+# (Aᵀ m)_a = Σ_i OUTPUT[i][a] * m_i
+OUTPUT = ((1, 0), (1, 1), (1, -1), (0, -1))
+FILTER = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
+# Tiles at a time: enough rows for the matrix product, few enough for a cache.
+TILES = 1024
+# Columns at a time of a transposed copy, for a cache.
+COLUMNS = 16384
+
+
+class WinogradConv(torch.autograd.Function):
+    """conv2d of kernel 3, stride 1, padding 1, over a padded (N, H, W, C) map.
+
+    Differentiable once; a second derivative raises a RuntimeError.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, padded: Tensor, weight: Tensor, bias: Tensor
+    ) -> Tensor:
+        """Convolve what :func:`pad` made.
+
+        Args:
+            ctx: Of the autograd engine.
+            padded: Tensor with shape (N, 2h + 2, 2w + 2, C_in).
+            weight: Tensor with shape (C_out, C_in, 3, 3).
+            bias: Tensor with shape (C_out,).
+
+        Returns:
+            Tensor with shape (N, 2h, 2w, C_out); of an odd map, the last row
+            or column is to be cut off.
+        """
+        n, height, width, _ = padded.shape
+        ctx.save_for_backward(padded, weight)
+        shape = n, height - 2, width - 2, len(weight)
+        return _forward(padded, weight, bias.expand(shape).contiguous())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the three inputs."""
+        padded, weight = ctx.saved_tensors
+        # The engine restores no autocast here; these products are float32.
+        with torch.autocast(grad.device.type, enabled=False):
+            return *_backward(padded, weight, grad), grad.sum((0, 1, 2))
+
+
+def pad(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, H', W', C): one row of zeros around an even map."""
+    x = x.permute(0, 2, 3, 1)
+    return F.pad(x, (0, 0, 1, 1 + x.shape[2] % 2, 1, 1 + x.shape[1] % 2))
+
+
+def transpose_into(out: Tensor, source: Tensor) -> None:
+    """Copy ``source`` (K, M), K small, into ``out`` (M, K), or reversely.
+
+    In blocks: torch's own copy walks the large side once for each of the K.
+    """
+    for start in range(0, max(out.shape), COLUMNS):
+        block = slice(start, start + COLUMNS)
+        if len(out) > len(source):
+            out[block].copy_(source[:, block].t())
+        else:
+            out[:, block].copy_(source[block].t())
+
+
+def _forward(padded: Tensor, weight: Tensor, out: Tensor) -> Tensor:
+    u = _filter_buffer(weight)
+    for i in range(4):
+        _transform_filter(weight, i, u)
+        for images, rows in _bands(padded):
+            v = _transform_input(padded[images], rows, i)
+            m = torch.bmm(v.flatten(1, 3), u.transpose(1, 2))
+            m = m.view(*v.shape[:-1], -1)
+            m[0].add_(m[1]).add_(m[2])  # the two columns of the output
+            m[1].sub_(m[2]).sub_(m[3])
+            tiles = _as_tiles(out)[images, rows]
+            for a, sign in enumerate(OUTPUT[i]):
+                for b in range(2) if sign else ():
+                    tiles[:, :, a, :, b].add_(m[b], alpha=sign)
+    return out
+
+
+def _backward(
+    padded: Tensor, weight: Tensor, grad: Tensor
+) -> tuple[Tensor, Tensor]:
+    u, g = _filter_buffer(weight), _filter_matrix(weight)
+    grad_padded = torch.zeros_like(padded)
+    grad_nine = weight.new_zeros(9, weight[:, :, 0, 0].numel())
+    grad_u = torch.empty_like(u)
+    tiles = _as_tiles(grad.contiguous())
+    for i in range(4):
+        _transform_filter(weight, i, u)
+        grad_u.zero_()
+        for images, rows in _bands(padded):
+            v = _transform_input(padded[images], rows, i)
+            m = _transpose_output(tiles[images, rows], i)
+            flat = m.flatten(1, 3)
+            grad_u.baddbmm_(flat.transpose(1, 2), v.flatten(1, 3))
+            torch.bmm(flat, u, out=v.flatten(1, 3))
+            _transpose_input(grad_padded[images], v, rows, i)
+        grad_nine.addmm_(g[4 * i : 4 * i + 4].t(), grad_u.flatten(1))
+    grad_weight = torch.empty_like(
+        weight, memory_format=torch.contiguous_format
+    )
+    transpose_into(grad_weight.view(-1, 9), grad_nine)
+    return grad_padded, grad_weight
+
+
+def _bands(padded: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Cut a batch into images, and large images into rows of tiles."""
+    n, h, w = len(padded), padded.shape[1] // 2 - 1, padded.shape[2] // 2 - 1
+    images, rows = max(1, TILES // (h * w)), max(1, min(h, TILES // w))
+    for i in range(0, n, images):
+        for j in range(0, h, rows):
+            yield slice(i, i + images), slice(j, min(h, j + rows))
+
+
+def _as_tiles(x: Tensor) -> Tensor:
+    """(N, 2h, 2w, C) -> (N, h, 2, w, 2, C), a view."""
+    return x.unflatten(1, (-1, 2)).unflatten(3, (-1, 2))
+
+
+def _filter_matrix(weight: Tensor) -> Tensor:
+    """G ⊗ G with shape (16, 9)."""
+    g = weight.new_tensor(FILTER)
+    return torch.kron(g, g)
+
+
+def _filter_buffer(weight: Tensor) -> Tensor:
+    return weight.new_empty(4, *weight.shape[:2])
+
+
+def _transform_filter(weight: Tensor, i: int, out: Tensor) -> None:
+    """Write row i of G g Gᵀ into ``out`` with shape (4, C_out, C_in)."""
+    g = _filter_matrix(weight)[4 * i : 4 * i + 4]
+    torch.mm(g, weight.reshape(-1, 9).t(), out=out.view(4, -1))
+
+
+def _transform_input(padded: Tensor, rows: slice, i: int) -> Tensor:
+    """Row i of Bᵀ d B: (4, n, h, w, C)."""
+    a, b, sign = INPUT[i]
+    first, count = 2 * rows.start, 2 * (rows.stop - rows.start)
+    r = torch.add(
+        padded[:, first + a : first + a + count : 2],
+        padded[:, first + b : first + b + count : 2],
+        alpha=sign,
+    )
+    w = r.shape[2] - 2
+    out = r.new_empty(4, len(r), r.shape[1], w // 2, r.shape[3])
+    for j, (a, b, sign) in enumerate(INPUT):
+        torch.add(
+            r[:, :, a : a + w : 2],
+            r[:, :, b : b + w : 2],
+            alpha=sign,
+            out=out[j],
+        )
+    return out
+
+
+def _transpose_input(grad: Tensor, v: Tensor, rows: slice, i: int) -> None:
+    """Add the transpose of :func:`_transform_input` to ``grad``."""
+    _, n, h, w, c = v.shape
+    r = v.new_zeros(n, h, 2 * w + 2, c)
+    for j, (a, b, sign) in enumerate(INPUT):
+        r[:, :, a : a + 2 * w : 2].add_(v[j])
+        r[:, :, b : b + 2 * w : 2].add_(v[j], alpha=sign)
+    a, b, sign = INPUT[i]
+    first = 2 * rows.start
+    grad[:, first + a : first + a + 2 * h : 2].add_(r)
+    grad[:, first + b : first + b + 2 * h : 2].add_(r, alpha=sign)
+
+
+def _transpose_output(tiles: Tensor, i: int) -> Tensor:
+    """Row i of A y Aᵀ: (n, h, 2, w, 2, C) -> (4, n, h, w, C)."""
+    rows = [s * tiles[:, :, a] for a, s in enumerate(OUTPUT[i]) if s]
+    y = rows[0] if len(rows) == 1 else rows[0] + rows[1]
+    left, right = y[..., 0, :], y[..., 1, :]
+    return torch.stack((left, left + right, left - right, -right))

@@ -1,0 +1,74 @@
+"""The benchmark tool on a small pair, with the real MMRazor beside it."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
+sys.path.insert(0, str(FOLDER))
+
+import benchmark  # noqa: E402
+import benchmark_models  # noqa: E402
+
+from mmmgd.config import read_config  # noqa: E402
+
+
+@pytest.fixture
+def config(tmp_path, distiller_cfg):
+    """A pair of small classifiers whose masks hide positions."""
+    model = distiller_cfg()
+    connector = dict(type='mmmgd.MGDConnector', mask_ratio=0.4)
+    model['distill']['loss_mgd']['connector'] = connector
+    path = tmp_path / 'pair.py'
+    path.write_text(f'default_scope = "mmpretrain"\nmodel = {model!r}\n')
+    return str(path)
+
+
+def test_mmrazor_gets_the_same_pair(config):
+    cfg = read_config(config)
+    ours = benchmark_models.build_ours(cfg)
+    theirs = benchmark_models.build_mmrazor(cfg, ours)
+    assert type(theirs).__module__.startswith('mmrazor.')
+    connector = theirs.distiller.connectors['loss_mgd']
+    assert type(connector).__module__.startswith('mmrazor.')
+    assert connector.lambda_mgd == 0.4 and not connector.mask_on_channel
+    own = ours.terms['loss_mgd'].connectors[0]
+    shapes = {k: v.shape for k, v in own.state_dict().items()}
+    assert {k: v.shape for k, v in connector.state_dict().items()} == shapes
+    loss = theirs.distiller.distill_losses['loss_mgd']
+    assert loss.alpha_mgd == 1e-3
+    student = ours.student.state_dict()
+    assert list(theirs.student.state_dict()) == list(student)
+
+
+@pytest.mark.slow
+def test_it_measures_and_writes(config, tmp_path, capsys):
+    out = tmp_path / 'result.json'
+    benchmark.main(
+        [config, '--against', 'mmrazor', '--size', '32', '32']
+        + ['--rounds', '2', '--out', str(out), '--subjects', 'step']
+        + ['mmrazor', 'student', '--device', 'cpu']
+    )
+    result = json.loads(out.read_text())
+    assert {len(runs) for runs in result['runs'].values()} == {2}
+    assert all(s > 0 for s in result['seconds'].values())
+    operations = result['operations']
+    assert operations['step'] > 2 * operations['student'] > 0
+    files = result['checkpoint']
+    # MMRazor's file holds the teacher as well
+    assert files['student'] < files['step'] < files['mmrazor']
+    # a process that has imported torch takes more than 100 MB
+    assert min(result['peak_memory'].values()) > 1e8
+    printed = capsys.readouterr().out
+    ratio = result['seconds']['mmrazor'] / result['seconds']['step']
+    assert f'MMRazor / ours: {ratio:.2f}' in printed
+
+
+def test_a_loss_that_mmrazor_lacks_is_refused(config):
+    cfg = read_config(config)
+    ours = benchmark_models.build_ours(cfg)
+    ours.terms['loss_mgd'].loss = ours.student.head
+    with pytest.raises(ValueError, match='MGDLoss.*StackedLinearClsHead'):
+        benchmark_models.build_mmrazor(cfg, ours)
