@@ -1,6 +1,9 @@
 """Files that would run code are refused, at every door."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -192,3 +195,24 @@ def test_what_mmengine_writes_is_read_by_both(
     assert history.mean() == (
         expected['message_hub']['log_scalars']['train/loss_mgd'].mean()
     )
+
+
+@pytest.mark.parametrize(
+    'converter',
+    [
+        ['distilled.py', '--config', 'configs/demo/classification_mgd.py'],
+        ['solo_original.py'],
+    ],
+)
+def test_converters_refuse(bait, tmp_path, converter):
+    """Each as the command it is, in a process of its own."""
+    name, *options = converter
+    root = Path(__file__).parents[1]
+    script = root / 'tools' / 'model_converters' / name
+    done = subprocess.run(
+        [sys.executable, script, bait[0], tmp_path / 'out.pth', *options],
+        cwd=root, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert 'mkdir' in done.stderr
+    assert not (tmp_path / 'out.pth').exists()
