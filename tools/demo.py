@@ -34,6 +34,7 @@ class Task:
     label: str
     percent: float = 1.0  # what makes a percentage of the metric
     pictures: bool = True
+    starts_from: Sequence[tuple[str, str]] = ()  # backbones: task, name
 
 
 DIGITS = 'tools/dataset_converters/digits.py'
@@ -48,7 +49,11 @@ TASKS = {
     ),
     'detection': Task([[DIGITS, *COCO]], 'coco/bbox_mAP', 'box AP (%)', 100.0),
     'instance_segmentation': Task(
-        [[DIGITS, *COCO]], 'coco/segm_mAP', 'mask AP (%)', 100.0
+        [[DIGITS, *COCO]],
+        'coco/segm_mAP',
+        'mask AP (%)',
+        100.0,
+        starts_from=[('detection', 'teacher'), ('detection', 'baseline')],
     ),
     'semantic_segmentation': Task(
         [[DIGITS, '--layout', 'cityscapes']], 'mIoU', 'mIoU (%)'
@@ -107,52 +112,79 @@ def main(argv: Sequence[str] | None = None) -> None:
 def stages_of(
     task: str, seeds: Sequence[int], students: Sequence[str]
 ) -> list[Stage]:
-    """Return the processes of a task, in order; the teacher runs once."""
-    logs = OUT / task / 'logs'
-    stages = [
+    """Return the processes of a task; the teacher is trained once."""
+    data = data_of(task)
+    needs = [stage.title for stage in data]
+    before = [
+        stage
+        for other, name in TASKS[task].starts_from
+        for stage in [*data_of(other), training(other, name, 0, needs)]
+    ]
+    needs += [stage.title for stage in before]
+    teacher = training(task, 'teacher', seeds[0], needs)
+    runs = [(name, seed) for seed in seeds for name in students]
+    trained = [teacher] + [
+        training(task, n, s, needs if n in ALONE else [*needs, teacher.title])
+        for n, s in runs
+    ]
+    tested = [
+        testing(task, n, s, one.title)
+        for (n, s), one in zip(
+            [('teacher', seeds[0]), *runs], trained, strict=True
+        )
+    ]
+    stages = [*data, *before, *trained, *tested]
+    if TASKS[task].pictures:
+        shown = [one.title for one in trained[: 1 + len(students)]]
+        stages.append(pictures(task, seeds[0], students, shown))
+    return stages
+
+
+def data_of(task: str) -> list[Stage]:
+    """Return what writes the data; tasks may share it."""
+    return [
         Stage(
-            ' '.join(['data', *command[1:]]), command, logs / f'data-{i}.log'
+            ' '.join(['data', *command[1:]]),
+            command,
+            OUT / task / 'logs' / f'data-{i}.log',
         )
         for i, command in enumerate(TASKS[task].data)
     ]
-    data = [stage.title for stage in stages]
-    trained = {}
-    runs = [('teacher', seeds[0])]
-    runs += [(name, seed) for seed in seeds for name in students]
-    for name, seed in runs:
-        work_dir = run_dir(task, name, seed)
+
+
+def training(task: str, name: str, seed: int, needs: Sequence[str]) -> Stage:
+    """Return one training."""
+    command = ['tools/train.py', f'configs/demo/{task}_{name}.py']
+    command += ['--work-dir', str(run_dir(task, name, seed))]
+    command += ['--cfg-options', f'randomness.seed={seed}']
+    log = OUT / task / 'logs' / f'{name}-{seed}.train.log'
+    title = f'{task}: {NAMES[name]} (seed {seed}), training'
+    return Stage(title, command, log, needs)
+
+
+def testing(task: str, name: str, seed: int, needs: str) -> Stage:
+    """Return the evaluation of what one training wrote."""
+    folder = run_dir(task, name, seed)
+    command = ['tools/test.py', f'configs/demo/{task}_{name}.py']
+    command += [str(folder / 'last.pth'), '--work-dir', str(folder / 'test')]
+    command += ['--out', str(folder / 'metrics.json')]
+    log = OUT / task / 'logs' / f'{name}-{seed}.test.log'
+    title = f'{task}: {NAMES[name]} (seed {seed}), testing'
+    return Stage(title, command, log, [needs])
+
+
+def pictures(
+    task: str, seed: int, students: Sequence[str], needs: Sequence[str]
+) -> Stage:
+    """Return what paints the predictions of the models side by side."""
+    command = ['tools/analysis_tools/compare_predictions.py']
+    command += ['--out', str(OUT / task / 'predictions.png')]
+    for name in ['teacher', *students]:
         config = f'configs/demo/{task}_{name}.py'
-        train = ['tools/train.py', config, '--work-dir', str(work_dir)]
-        train += ['--cfg-options', f'randomness.seed={seed}']
-        test = ['tools/test.py', config, str(work_dir / 'last.pth')]
-        test += ['--work-dir', str(work_dir / 'test')]
-        test += ['--out', str(work_dir / 'metrics.json')]
-        title = f'{task}: {NAMES[name]}'
-        title += f' (seed {seed})' if len(seeds) > 1 else ''
-        log = logs / f'{name}-{seed}'
-        needs = [*data] if name in ALONE else [*data, trained['teacher']]
-        one = Stage(
-            f'{title}, training', train, log.with_suffix('.train.log'), needs
-        )
-        trained.setdefault(name, one.title)
-        two = Stage(
-            f'{title}, testing',
-            test,
-            log.with_suffix('.test.log'),
-            [one.title],
-        )
-        stages += [one, two]
-    if TASKS[task].pictures:
-        paint = ['tools/analysis_tools/compare_predictions.py']
-        paint += ['--out', str(OUT / task / 'predictions.png')]
-        for name in ['teacher', *students]:
-            config = f'configs/demo/{task}_{name}.py'
-            file = run_dir(task, name, seeds[0]) / 'last.pth'
-            paint += ['--model', NAMES[name], config, str(file)]
-        needs = list(trained.values())
-        log = logs / 'paint.log'
-        stages.append(Stage(f'{task}: pictures', paint, log, needs))
-    return stages
+        file = run_dir(task, name, seed) / 'last.pth'
+        command += ['--model', NAMES[name], config, str(file)]
+    log = OUT / task / 'logs' / 'paint.log'
+    return Stage(f'{task}: pictures', command, log, needs)
 
 
 def run_dir(task: str, name: str, seed: int) -> Path:
