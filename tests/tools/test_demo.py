@@ -10,17 +10,18 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
+import _demo_plan as plan  # noqa: E402
 import demo  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def _out(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, 'OUT', tmp_path)
+    monkeypatch.setattr(plan, 'OUT', tmp_path)
 
 
-@pytest.mark.parametrize('task', demo.TASKS)
+@pytest.mark.parametrize('task', plan.TASKS)
 def test_each_stage_names_files_that_exist(task):
-    for stage in demo.stages_of(task, [0], ['baseline', 'mgd']):
+    for stage in plan.stages_of(task, [0], ['baseline', 'mgd']):
         files = [
             word
             for word in stage.command
@@ -34,7 +35,7 @@ def test_each_stage_names_files_that_exist(task):
 def test_the_teacher_is_trained_once_and_before_its_students():
     titles = [
         s.title
-        for s in demo.stages_of('classification', [0, 1], ['baseline', 'mgd'])
+        for s in plan.stages_of('classification', [0, 1], ['baseline', 'mgd'])
         if 'training' in s.title
     ]
     assert titles == [
@@ -49,10 +50,10 @@ def test_the_teacher_is_trained_once_and_before_its_students():
 def test_the_teachers_file_is_the_one_that_the_config_names():
     from mmmgd.config import read_config
 
-    for task in demo.TASKS:
+    for task in plan.TASKS:
         cfg = read_config(str(ROOT / f'configs/demo/{task}_mgd.py'))
         named = ROOT / cfg.model.teacher.checkpoint
-        relative = demo.run_dir(task, 'teacher', 0).relative_to(demo.OUT)
+        relative = plan.run_dir(task, 'teacher', 0).relative_to(plan.OUT)
         assert named == ROOT / 'work_dirs/demo' / relative / 'last.pth'
 
 
@@ -60,7 +61,7 @@ def test_results_are_mean_and_spread(tmp_path):
     values = {0: 90.0, 1: 92.0, 2: 97.0}
     for seed, value in values.items():
         for name in ('teacher', 'mgd'):
-            folder = demo.run_dir('classification', name, seed)
+            folder = plan.run_dir('classification', name, seed)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / 'metrics.json').write_text(
                 json.dumps({'accuracy/top1': value})
@@ -77,7 +78,7 @@ def test_results_are_mean_and_spread(tmp_path):
 
 
 def test_students_wait_for_their_teacher_and_all_for_the_data():
-    stages = demo.stages_of('detection', [0, 1], ['baseline', 'mgd'])
+    stages = plan.stages_of('detection', [0, 1], ['baseline', 'mgd'])
     needs = {stage.title: list(stage.needs) for stage in stages}
     data = 'data --layout coco'
     teacher = 'detection: teacher (seed 0), training'
