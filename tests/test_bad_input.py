@@ -73,8 +73,8 @@ def _weights(edit=lambda state: state, **arguments):
     """Save a model's weights, of another width or depth if asked for."""
 
     def save(cfg, file):
-        from conftest import classifier
         from mmengine.registry import MODELS
+        from small_models import classifier
 
         model = MODELS.build(classifier(**{'width': 6, **arguments}))
         torch.save(edit(model.state_dict()), file)
