@@ -86,18 +86,20 @@ def choose(
     if cheap is False or not _is_stock(align, generation):
         return 'plain'
     weight = _convs(generation)[0].weight
+    shape, width = tuple(feature.shape), len(weight)
+    # On small maps nothing visible would still cost more: ask no further.
+    hopeless = _cheapest(estimate(shape, 0, width)) == 'plain'
     if not (
-        (cheap or _is_worthwhile(feature, weight))
+        (cheap or (not hopeless and _is_worthwhile(feature, weight)))
         and _is_possible(feature, mask, weight)
     ):
         return 'plain'
-    visible = int(mask.count_nonzero())
-    costs = estimate(tuple(feature.shape), visible, len(weight))
+    costs = estimate(shape, int(mask.count_nonzero()), width)
     if align is None:
         del costs['composed']
     if cheap:
         del costs['plain']
-    return min(costs, key=lambda name: costs[name])
+    return _cheapest(costs)
 
 
 def estimate(
@@ -125,6 +127,10 @@ def estimate(
         'rows': 6 * visible * (kernel + own) + rest,
         'composed': 6 * 9 * align * (visible + width) + rest,
     }
+
+
+def _cheapest(costs: dict[str, float]) -> str:
+    return min(costs, key=lambda name: costs[name])
 
 
 def _is_worthwhile(feature: Tensor, weight: Tensor) -> bool:
