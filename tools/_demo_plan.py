@@ -64,7 +64,7 @@ def stages_of(
         for other, name in TASKS[task].starts_from
         for stage in [*data_of(other), training(other, name, 0, needs)]
     ]
-    needs += [stage.title for stage in before]
+    needs = [*needs, *(stage.title for stage in before)]
     teacher = training(task, 'teacher', seeds[0], needs)
     runs = [(name, seed) for seed in seeds for name in students]
     trained = [teacher] + [

@@ -77,6 +77,17 @@ def test_results_are_mean_and_spread(tmp_path):
     }
 
 
+@pytest.mark.parametrize('task', plan.TASKS)
+def test_no_stage_waits_for_ever(task):
+    waiting = plan.stages_of(task, [0, 1], ['baseline', 'mgd'])
+    done = set()
+    while waiting:
+        ready = [s for s in waiting if done.issuperset(s.needs)]
+        assert ready, [s.title for s in waiting]
+        done |= {s.title for s in ready}
+        waiting = [s for s in waiting if s not in ready]
+
+
 def test_students_wait_for_their_teacher_and_all_for_the_data():
     stages = plan.stages_of('detection', [0, 1], ['baseline', 'mgd'])
     needs = {stage.title: list(stage.needs) for stage in stages}
