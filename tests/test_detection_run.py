@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
+from stock import command, evaluate
 
 from mmmgd.config import read_config
 
@@ -19,23 +19,11 @@ sys.path.insert(0, str(ROOT / 'tools' / 'dataset_converters'))
 import digit_scenes  # noqa: E402
 import digits  # noqa: E402
 
-# Stock mmengine and mmdet only; importing mmmgd would fail.
-STOCK = """
-import sys
-sys.modules['mmmgd'] = None
-from mmengine.config import Config
-from mmengine.runner import Runner
-cfg = Config.fromfile(sys.argv[1])
-cfg.load_from, cfg.work_dir = sys.argv[2], sys.argv[3]
-runner = Runner.from_cfg(cfg)
+DUMP = """
 from mmengine.registry import METRICS
 runner.test_evaluator.metrics.append(METRICS.build(
-    dict(type='mmdet.DumpDetResults', out_file_path=sys.argv[4])))
+    dict(type='mmdet.DumpDetResults', out_file_path='stock.pkl')))
 runner.test()
-try:
-    import mmmgd
-except ImportError:
-    print('mmmgd was absent')
 """
 
 
@@ -72,19 +60,11 @@ def test_the_stock_tools_give_the_same_without_our_package(scenes, tmp_path):
     plain.model.test_cfg.score_thr = 0.0
     plain.dump(str(tmp_path / 'plain.py'))
 
-    def run(*command):
-        done = subprocess.run(
-            [sys.executable, *map(str, command)],
-            cwd=tmp_path, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
-
-    run(ROOT / 'tools/train.py', 'mgd.py', '--work-dir', 'work')
+    train, test = ROOT / 'tools/train.py', ROOT / 'tools/test.py'
+    command(tmp_path, train, 'mgd.py', '--work-dir', 'work')
     file = tmp_path / 'work' / 'epoch_1.pth'
-    run(ROOT / 'tools/test.py', 'mgd.py', file, '--out', 'ours.pkl')
-    out = run('-c', STOCK, 'plain.py', file, 'stock', 'stock.pkl')
-    assert 'mmmgd was absent' in out
+    command(tmp_path, test, 'mgd.py', file, '--out', 'ours.pkl')
+    evaluate(tmp_path, 'plain.py', file, DUMP)
     ours, stock = (
         pickle.loads((tmp_path / name).read_bytes())
         for name in ('ours.pkl', 'stock.pkl')

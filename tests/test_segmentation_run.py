@@ -1,7 +1,6 @@
 """From Cityscapes' files to mIoU and back, with mmseg's own parts."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from PIL import Image
+from stock import command, evaluate
 
 from mmmgd.config import read_config
 
@@ -19,21 +19,7 @@ sys.path.insert(0, str(ROOT / 'tools' / 'dataset_converters'))
 import digit_cityscapes  # noqa: E402
 import digits  # noqa: E402
 
-# Stock mmengine and mmseg only; importing mmmgd would fail.
-STOCK = """
-import json, sys
-sys.modules['mmmgd'] = None
-from mmengine.config import Config
-from mmengine.runner import Runner
-cfg = Config.fromfile(sys.argv[1])
-cfg.load_from, cfg.work_dir = sys.argv[2], sys.argv[3]
-metrics = Runner.from_cfg(cfg).test()
-json.dump(metrics, open(sys.argv[4], 'w'), default=float)
-try:
-    import mmmgd
-except ImportError:
-    print('mmmgd was absent')
-"""
+DUMP = "json.dump(runner.test(), open('stock.json', 'w'), default=float)"
 IMAGE = 'leftImg8bit/train/digits/digits_{:06}_000000_leftImg8bit.png'
 LABEL = 'gtFine/train/digits/digits_{:06}_000000_gtFine_labelTrainIds.png'
 
@@ -114,19 +100,11 @@ def test_the_stock_tools_give_the_same_without_our_package(scenes, tmp_path):
     plain = _config('semantic_segmentation_baseline.py', scenes, tmp_path)
     plain.dump(str(tmp_path / 'plain.py'))
 
-    def do(*command):
-        done = subprocess.run(
-            [sys.executable, *map(str, command)],
-            cwd=tmp_path, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
-
-    do(ROOT / 'tools/train.py', 'mgd.py', '--work-dir', 'work')
+    train, test = ROOT / 'tools/train.py', ROOT / 'tools/test.py'
+    command(tmp_path, train, 'mgd.py', '--work-dir', 'work')
     file = tmp_path / 'work' / 'iter_4.pth'
-    do(ROOT / 'tools/test.py', 'mgd.py', file, '--out', 'ours.json')
-    out = do('-c', STOCK, 'plain.py', file, 'stock', 'stock.json')
-    assert 'mmmgd was absent' in out
+    command(tmp_path, test, 'mgd.py', file, '--out', 'ours.json')
+    evaluate(tmp_path, 'plain.py', file, DUMP)
     ours, stock = (
         json.loads((tmp_path / name).read_text())
         for name in ('ours.json', 'stock.json')
