@@ -8,12 +8,11 @@ for what each line means.
 """
 
 import argparse
-import copy
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -22,23 +21,17 @@ from benchmark_meter import (
     environment,
     interleave,
     median,
-    optimizer_of,
     peak_bytes,
     peak_rate,
     size_of,
     size_of_state,
     start_peak,
 )
-from benchmark_models import build_mmrazor, build_ours, make_batch
+from benchmark_subjects import SUBJECTS, build
 from mmengine.config import Config, DictAction
 from mmengine.logging import MMLogger
-from torch import nn
 
 from mmmgd.config import read_config
-from mmmgd.models import MGDDistill
-
-Run = Callable[[], None]
-SUBJECTS = ('step', 'student', 'mmrazor', 'teacher', 'connectors')
 
 
 def main(argv: Sequence[str] | None = None) -> dict:
@@ -126,31 +119,6 @@ def measure(cfg: Config, args: argparse.Namespace) -> dict:
     )
 
 
-def build(
-    cfg: Config, args: argparse.Namespace, only: str | None = None
-) -> tuple[dict[str, Run], dict[str, nn.Module], dict]:
-    """Builds what is timed, by name; ``only`` one model if named."""
-    options = dict(dtype=args.teacher_dtype, compile=args.compile)
-    ours = build_ours(cfg, **options).to(args.device)
-    batch = make_batch(
-        cfg.default_scope, args.images, tuple(args.size), args.device
-    )
-    models: dict[str, nn.Module] = {'step': ours, 'student': ours.student}
-    if args.against and only in (None, 'mmrazor'):
-        models['mmrazor'] = build_mmrazor(cfg, ours).to(args.device)
-    if only:
-        models = {only: models[only]}
-    optimizers = {name: optimizer_of(model) for name, model in models.items()}
-    subjects = {
-        name: _step(model, optimizers[name], batch, args)
-        for name, model in models.items()
-    }
-    if not only:
-        subjects['teacher'] = lambda: _drop(ours.teacher.extract(batch[0]))
-        subjects['connectors'] = _connectors(ours, batch, args)
-    return subjects, models, optimizers
-
-
 def measure_peak(cfg: Config, args: argparse.Namespace) -> int | None:
     """Returns the peak of memory of a process that runs one subject."""
     subjects, _, _ = build(cfg, args, args.peak_of)
@@ -199,51 +167,6 @@ def table(result: dict) -> str:
     return '\n'.join(lines)
 
 
-def _step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batch: tuple,
-    args: argparse.Namespace,
-) -> Run:
-    """One step of training: losses, gradients, optimizer."""
-
-    def run() -> None:
-        samples = copy.deepcopy(batch[1])
-        with _autocast(args):
-            losses = model(batch[0], samples, mode='loss')
-        loss, _ = model.parse_losses(losses)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-
-    return run
-
-
-def _connectors(
-    model: MGDDistill, batch: tuple, args: argparse.Namespace
-) -> Run:
-    """Align, mask, generator and loss on features that are there."""
-    with torch.no_grad(), model._tap.record() as recorded:
-        model.student(batch[0], copy.deepcopy(batch[1]), mode='loss')
-    student = {k: v.detach().requires_grad_() for k, v in recorded.items()}
-    teacher = model.teacher.extract(batch[0])
-
-    def run() -> None:
-        with _autocast(args):
-            losses = [
-                loss
-                for term in model.terms.values()
-                for loss in term(student, teacher, {}).values()
-            ]
-        torch.stack(losses).sum().backward()
-
-    return run
-
-
-def _autocast(args: argparse.Namespace) -> torch.autocast:
-    return torch.autocast(args.device, torch.bfloat16, enabled=args.amp)
-
-
 def _peak_in_a_process(argv: Sequence[str], name: str) -> int | None:
     """Runs one subject in a process of its own, for its peak of memory."""
     kept = [a for i, a in enumerate(argv) if not _is_out(argv, i)]
@@ -256,10 +179,6 @@ def _peak_in_a_process(argv: Sequence[str], name: str) -> int | None:
 
 def _is_out(argv: Sequence[str], i: int) -> bool:
     return argv[i] == '--out' or (i > 0 and argv[i - 1] == '--out')
-
-
-def _drop(_: object) -> None:
-    return None
 
 
 if __name__ == '__main__':
