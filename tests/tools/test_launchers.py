@@ -99,81 +99,49 @@ def srun(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_slurm_scripts(srun, run_tool):
+def _started(run_tool, srun, script, argv, **variables):
+    """Names what a Slurm script hands to srun."""
     path = f'{srun}{os.pathsep}{os.environ["PATH"]}'
-    done = run_tool(
-        [
-            TOOLS / 'slurm_train.sh',
-            'part',
-            'my job',
-            'a b.py',
-            'w d',
-            '--resume',
-            'c d.pth',
-        ],
-        PATH=path,
-        GPUS='16',
-        CPUS_PER_TASK='3',
-        SRUN_ARGS='--quotatype=auto -x n1',
-        PY_ARGS='--amp --auto-scale-lr',
-    )
+    done = run_tool([TOOLS / script, *argv], PATH=path, **variables)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
-        str(ROOT),
-        '--partition=part',
-        '--job-name=my job',
-        '--gres=gpu:8',
-        '--ntasks=16',
-        '--ntasks-per-node=8',
-        '--cpus-per-task=3',
-        '--kill-on-bad-exit=1',
-        '--quotatype=auto',
-        '-x',
-        'n1',
-        'python',
-        '-u',
-        str(TOOLS / 'train.py'),
-        'a b.py',
-        '--work-dir=w d',
-        '--launcher=slurm',
-        '--amp',
-        '--auto-scale-lr',
-        '--resume',
-        'c d.pth',
+    root, *words = done.stdout.splitlines()
+    assert root == str(ROOT)
+    return words
+
+
+def test_slurm_train(srun, run_tool):
+    argv = ['part', 'my job', 'a b.py', 'w d', '--resume', 'c d.pth']
+    words = _started(
+        run_tool, srun, 'slurm_train.sh', argv,
+        GPUS='16', CPUS_PER_TASK='3',
+        SRUN_ARGS='--quotatype=auto -x n1', PY_ARGS='--amp --auto-scale-lr',
+    )  # fmt: skip
+    at = words.index('python')
+    assert words[:at] == [
+        *['--partition=part', '--job-name=my job', '--gres=gpu:8'],
+        *['--ntasks=16', '--ntasks-per-node=8', '--cpus-per-task=3'],
+        *['--kill-on-bad-exit=1', '--quotatype=auto', '-x', 'n1'],
+    ]
+    assert words[at:] == [
+        *['python', '-u', str(TOOLS / 'train.py'), 'a b.py'],
+        *['--work-dir=w d', '--launcher=slurm', '--amp', '--auto-scale-lr'],
+        *['--resume', 'c d.pth'],
     ]
 
-    done = run_tool(
-        [
-            TOOLS / 'slurm_test.sh',
-            'part',
-            'job',
-            'a.py',
-            'b.pth',
-            '--out',
-            'm.json',
-        ],
-        PATH=path,
-        GPUS='2',
-        GPUS_PER_NODE='2',
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
-        str(ROOT),
-        '--partition=part',
-        '--job-name=job',
-        '--gres=gpu:2',
-        '--ntasks=2',
-        '--ntasks-per-node=2',
-        '--cpus-per-task=5',
+
+def test_slurm_test(srun, run_tool):
+    argv = ['part', 'job', 'a.py', 'b.pth', '--out', 'm.json']
+    sizes = dict(GPUS='2', GPUS_PER_NODE='2')
+    words = _started(run_tool, srun, 'slurm_test.sh', argv, **sizes)
+    at = words.index('python')
+    assert words[:at] == [
+        *['--partition=part', '--job-name=job', '--gres=gpu:2'],
+        *['--ntasks=2', '--ntasks-per-node=2', '--cpus-per-task=5'],
         '--kill-on-bad-exit=1',
-        'python',
-        '-u',
-        str(TOOLS / 'test.py'),
-        'a.py',
-        'b.pth',
-        '--launcher=slurm',
-        '--out',
-        'm.json',
+    ]
+    assert words[at:] == [
+        *['python', '-u', str(TOOLS / 'test.py'), 'a.py', 'b.pth'],
+        *['--launcher=slurm', '--out', 'm.json'],
     ]
 
 
