@@ -8,12 +8,6 @@ from mmengine.registry import MODELS
 from mmmgd.models import MGDConnector, Teacher
 
 
-def _term(distiller_cfg, **changes):
-    cfg = distiller_cfg()
-    cfg['distill']['loss_mgd'].update(changes)
-    return cfg
-
-
 def _step(model, batch):
     loss, log = model.parse_losses(model(*batch, mode='loss'))
     loss.backward()
@@ -86,7 +80,9 @@ def test_everything_but_training_is_the_students(distiller_cfg, build, batch):
 
 def test_each_point_is_logged_on_its_own(distiller_cfg, build, batch):
     points = ['backbone.layer3', 'backbone.layer4']
-    model = build(_term(distiller_cfg, points=points))
+    cfg = distiller_cfg()
+    cfg['distill']['loss_mgd']['points'] = points
+    model = build(cfg)
     losses = model(*batch, mode='loss')
     assert set(losses) == {'loss', 'loss_mgd.0', 'loss_mgd.1'}
     widths = [

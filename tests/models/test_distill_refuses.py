@@ -3,7 +3,6 @@
 import pytest
 from mmengine.registry import MODELS
 
-
 BAD_TERMS = {
     'a typo': (dict(points='backbone.layer44'), "'backbone.layer4'"),
     'a typo on the side of the teacher': (
