@@ -94,7 +94,6 @@ class MGDDistill(BaseModel):
             }
         self.terms = nn.ModuleDict(terms)
         self._extras = set().union(*(t.extras for t in terms.values()))
-        self.register_load_state_dict_pre_hook(_accept_student)
 
     def init_weights(self) -> None:
         """Initialise the student and load the teacher.
@@ -174,17 +173,17 @@ class MGDDistill(BaseModel):
             self.teacher.follow(fn)
         return super()._apply(fn, recurse)
 
+    def _load_from_state_dict(
+        self, state_dict: dict, prefix: str, *args: Any
+    ) -> None:
+        """Let files with the student's own names load, as our files have them.
 
-def _accept_student(
-    module: MGDDistill, state_dict: dict, prefix: str, *args: Any
-) -> None:
-    """Let files with the student's own names load, as our files have them.
-
-    What such a file cannot have keeps its value, so that a strict load works.
-    """
-    stem = prefix + STUDENT
-    if any(k.startswith(stem) for k in state_dict):
-        return
-    for key in [k for k in state_dict if k.startswith(prefix)]:
-        state_dict[stem + key[len(prefix) :]] = state_dict.pop(key)
-    state_dict.update(module.terms.state_dict(prefix=f'{prefix}terms.'))
+        What such a file cannot have keeps its value, so that a strict load
+        works.
+        """
+        stem = prefix + STUDENT
+        if not any(k.startswith(stem) for k in state_dict):
+            for key in [k for k in state_dict if k.startswith(prefix)]:
+                state_dict[stem + key[len(prefix) :]] = state_dict.pop(key)
+            state_dict.update(self.terms.state_dict(prefix=f'{prefix}terms.'))
+        super()._load_from_state_dict(state_dict, prefix, *args)
