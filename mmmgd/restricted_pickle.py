@@ -49,6 +49,7 @@ _BY_NAME: dict[tuple[str, str], Any] = {
     ('builtins', 'getattr'): statistic,
     ('builtins', 'slice'): slice,
     ('builtins', 'set'): set,
+    ('collections', 'Counter'): collections.Counter,
     ('collections', 'OrderedDict'): collections.OrderedDict,
     ('mmengine.logging.history_buffer', 'HistoryBuffer'): HistoryBuffer,
     ('numpy', 'dtype'): np.dtype,

@@ -186,7 +186,9 @@ def test_a_trusted_file_is_read(bait, monkeypatch, tmp_path):
 def test_what_mmengine_writes_is_read_by_both(
     run, runner_cfg, distiller_cfg, tmp_path, reader
 ):
-    run(runner_cfg(distiller_cfg()))
+    # The milestones of a schedule are a Counter.
+    schedule = dict(type='MultiStepLR', milestones=[1], gamma=0.1)
+    run(runner_cfg(distiller_cfg(), param_scheduler=schedule))
     file = read_file(str(tmp_path / 'work' / 'epoch_1.pth'))
     expected = torch.load(
         tmp_path / 'work' / 'epoch_1.pth', weights_only=False
@@ -194,6 +196,8 @@ def test_what_mmengine_writes_is_read_by_both(
     assert file.keys() == expected.keys()
     for key, value in expected['state_dict'].items():
         assert torch.equal(file['state_dict'][key], value)
+    schedulers = file['param_schedulers']
+    assert schedulers == expected['param_schedulers'] and schedulers
     history = file['message_hub']['log_scalars']['train/loss_mgd']
     assert history.mean() == (
         expected['message_hub']['log_scalars']['train/loss_mgd'].mean()

@@ -44,11 +44,12 @@ def normalization_of(preprocessor: nn.Module | None) -> Normalization | None:
         return None
     mean: Any = getattr(preprocessor, 'mean', None)
     std: Any = getattr(preprocessor, 'std', None)
+    pad_val: Any = getattr(preprocessor, 'pad_val', 0)  # mmseg 1.2
     return Normalization(
         any(getattr(preprocessor, name, False) for name in FLIPS),
         _numbers(mean, 0.0),
         _numbers(std, 1.0),
-        float(getattr(preprocessor, 'pad_value', 0)),
+        float(getattr(preprocessor, 'pad_value', pad_val)),
     )
 
 

@@ -13,6 +13,7 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from mmmgd.checkpoint import SECTION
+from mmmgd.safe_load import read_file
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools' / 'model_converters'))
@@ -74,7 +75,7 @@ def _convert(content, tmp_path, *arguments):
     source, target = tmp_path / 'in.pth', tmp_path / 'new' / 'out.pth'
     torch.save(content, source)
     distilled.main([str(source), str(target), *arguments])
-    return torch.load(target, weights_only=True)
+    return read_file(str(target))
 
 
 def test_the_plain_student(theirs, config, tmp_path, distill_cfg):
