@@ -5,11 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch.profiler import profile
 
 FOLDER = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
 sys.path.insert(0, str(FOLDER))
 
 import benchmark  # noqa: E402
+import benchmark_generator  # noqa: E402
 import benchmark_models  # noqa: E402
 
 from mmmgd.config import read_config  # noqa: E402
@@ -72,3 +74,26 @@ def test_a_loss_that_mmrazor_lacks_is_refused(config):
     ours.terms['loss_mgd'].loss = ours.student.head
     with pytest.raises(ValueError, match='MGDLoss.*StackedLinearClsHead'):
         benchmark_models.build_mmrazor(cfg, ours)
+
+
+def test_the_generator_alone(capsys):
+    benchmark_generator.main(
+        ['--channels', '4', '8', '--sizes', '1x6x6', '2x3x4']
+        + ['--rounds', '1', '--device', 'cpu']
+    )
+    *_, first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith('4 -> 8, 0.65, 1x6x6 ')
+    plain, ours, cheap, ratio = map(float, second.split()[-4:])
+    assert min(plain, ours, cheap) > 0
+    assert ratio == pytest.approx(plain / ours, rel=0.1)
+
+
+def test_each_way_has_its_own_setting():
+    seen = {}
+    runs = benchmark_generator.subjects(4, 8, 0.5, (1, 6, 6), 'cpu')
+    for name, run in runs.items():
+        with profile() as log:
+            run()
+        seen[name] = {event.key for event in log.key_averages()}
+    assert 'VisibleConv' in seen['cheap']
+    assert not {'VisibleConv'} & (seen['plain'] | seen['ours'])
