@@ -78,6 +78,9 @@ def _connectors(
                 for loss in term(student, teacher, {}).values()
             ]
         torch.stack(losses).sum().backward()
+        model.zero_grad()
+        for feature in student.values():
+            feature.grad = None
 
     return run
 
