@@ -108,8 +108,11 @@ def _root_mean_square(errors):
 @pytest.mark.parametrize('way', WAYS[1:])
 @pytest.mark.parametrize('case', CASES, ids=str)
 def test_loss_and_gradients_are_those_of_the_plain_modules(case, way, device):
+    # In one draw plain may happen to be exact: there, three roundings of
+    # float32 are allowed. Over all draws twice plain's error is the limit.
+    floor = 3 * torch.finfo(torch.float32).eps
     plain, cheap = [], []
-    for seed in range(16):  # one draw may happen to be exact
+    for seed in range(16):
         made = _make(case, device, seed)
         reference = _numbers(made, 'plain', torch.float64)
         exact = _error(_numbers(made, way, torch.float64), reference)
@@ -117,6 +120,8 @@ def test_loss_and_gradients_are_those_of_the_plain_modules(case, way, device):
         for errors, name in ((plain, 'plain'), (cheap, way)):
             numbers = _numbers(made, name, torch.float32)
             errors.append(_error(numbers, reference))
+        for key, error in cheap[-1].items():
+            assert error <= max(2 * plain[-1][key], floor), (key, seed)
     plain = _root_mean_square(plain)
     for key, error in _root_mean_square(cheap).items():
         assert error <= 2 * plain[key], key

@@ -56,23 +56,26 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         type=int,
         nargs=2,
         metavar=('STUDENT', 'TEACHER'),
-        default=(256, 256),
     )
-    parser.add_argument('--mask-ratio', type=float, default=0.65)
+    parser.add_argument('--mask-ratio', type=float)
     parser.add_argument('--sizes', nargs='+', metavar='NxHxW')
     parser.add_argument('--rounds', type=int)
     parser.add_argument('--forced', action='store_true')
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu'
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.sizes is None and (args.channels or args.mask_ratio is not None):
+        parser.error('expected --sizes with --channels and --mask-ratio')
+    return args
 
 
 def cases(args: argparse.Namespace) -> Sequence[tuple]:
     """Returns what to measure: the one case asked for, or the defaults."""
     if args.sizes is None:
         return DEFAULTS
-    return ((*args.channels, args.mask_ratio, args.sizes),)
+    ratio = 0.65 if args.mask_ratio is None else args.mask_ratio
+    return ((*(args.channels or (256, 256)), ratio, args.sizes),)
 
 
 def subjects(
