@@ -22,11 +22,11 @@ HOOKS = Registry(
     'hook',
     parent=MMENGINE_HOOKS,
     scope='mmmgd',
-    locations=['mmmgd.hooks'],
+    locations=['mmmgd.engine.hooks'],
 )
 OPTIM_WRAPPERS = Registry(
     'optimizer wrapper',
     parent=MMENGINE_OPTIM_WRAPPERS,
     scope='mmmgd',
-    locations=['mmmgd.optim'],
+    locations=['mmmgd.engine.optim'],
 )

@@ -11,8 +11,8 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmmgd.checkpoints.reading import guard_mmengine
 from mmmgd.config import check_config, read_config
-from mmmgd.safe_load import guard_mmengine
 
 
 def fail(message: str) -> NoReturn:

@@ -27,8 +27,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
+from mmmgd.checkpoints.reading import CheckpointError
 from mmmgd.config import student_config
-from mmmgd.safe_load import CheckpointError
 
 
 def make_parser() -> argparse.ArgumentParser:

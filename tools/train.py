@@ -18,8 +18,8 @@ from _group import leave_group
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from mmmgd.resume import find_latest
-from mmmgd.safe_load import CheckpointError
+from mmmgd.checkpoints.latest import find_latest
+from mmmgd.checkpoints.reading import CheckpointError
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -21,7 +21,8 @@ what works there, on whatever stack, is left alone.
 - ``mmrazor/models/algorithms/distill/configurable/
   single_teacher_distill.py:70`` and ``datafree_distillation.py:59`` read the
   teacher through MMEngine. Where the list below is not enough, OneDL's runs
-  whatever code the file contains. Here :mod:`mmmgd.safe_load` refuses it.
+  whatever code the file contains. Here :mod:`mmmgd.checkpoints.reading`
+  refuses it.
 - ``mmrazor/engine/runner/distill_val_loop.py:52,118`` call MMEngine's
   ``run_iter``, which has come to sort validation losses out of the
   predictions (``mmengine/runner/loops.py:505``): it needs a list, and keeps
@@ -51,7 +52,7 @@ import torch
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.utils import digit_version, is_installed
 
-from mmmgd.restricted_pickle import TYPES, statistic
+from mmmgd.checkpoints.restricted_pickle import TYPES, statistic
 
 from .finder import MMRazorFinder
 

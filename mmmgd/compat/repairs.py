@@ -79,7 +79,7 @@ def _run_with_any_dict(loader: Loader, module: ModuleType) -> None:
 
 def _run_with_safe_reader(loader: Loader, module: ModuleType) -> None:
     """Run an algorithm that reads a teacher; no file's code runs with it."""
-    from mmmgd.safe_load import guard_mmengine
+    from mmmgd.checkpoints.reading import guard_mmengine
 
     loader.exec_module(module)
     guard_mmengine()

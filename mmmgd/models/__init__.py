@@ -1,10 +1,11 @@
 """Models that the registry ``mmmgd`` knows."""
 
+from mmmgd.teacher.teacher import Teacher
+
 from .backbones import MobileNetV1
 from .connector import AlignConnector, MGDConnector
 from .distill import MGDDistill
 from .losses import WSLD, ChannelWiseDivergence, KLDivergence, MGDLoss
-from .teacher import Teacher
 
 __all__ = [
     'WSLD',

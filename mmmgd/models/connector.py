@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from mmmgd.functional import MASK_DIMS, random_mask
+from mmmgd.ops.masked_generator import choose, generate
 from mmmgd.registry import MODELS
 from mmmgd.rng import MaskStream
-
-from .masked_generator import choose, generate
 
 
 @MODELS.register_module()

@@ -10,19 +10,19 @@ from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from mmmgd.labels import gt_labels
+from mmmgd.points.dry_pass import dry_pass
+from mmmgd.points.pairs import pairs_of
+from mmmgd.points.tap import FeatureTap, Released
 from mmmgd.registry import MODELS as OURS
 from mmmgd.rng import isolated_rng, mix
+from mmmgd.teacher.normalization import input_adapter
+from mmmgd.teacher.teacher import Teacher
 
-from .checks import check_arguments, check_finite, check_hooked
-from .dry_pass import dry_pass
-from .features import FeatureTap, Released
+from .arguments import check_arguments, check_finite, check_hooked
 from .inherit import check_inherit, inherit
-from .normalization import input_adapter
-from .pairs import pairs_of
+from .labels import gt_labels
 from .schedule import Schedule
 from .sync_norm import plain_where_alone
-from .teacher import Teacher
 from .term import DistillTerm
 
 STUDENT = 'student.'

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mmengine.logging import print_log
 from torch import nn
 
-from .features import find_module
+from mmmgd.points.tap import find_module
 
 
 def check_inherit(

@@ -8,7 +8,8 @@ import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from .pairs import Pair
+from mmmgd.points.pairs import Pair
+
 from .schedule import Schedule
 
 Shapes = Mapping[str, tuple[int, ...]]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.registry import MODELS
 
-from mmmgd.checkpoint import SECTION
+from mmmgd.checkpoints.state_dicts import SECTION
 from mmmgd.config import student_config
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tools/model_converters'))

@@ -12,7 +12,7 @@ from mmseg.structures import SegDataSample
 
 from mmmgd.config import read_config
 from mmmgd.functional import channel_wise_divergence
-from mmmgd.models.features import FeatureTap
+from mmmgd.points.tap import FeatureTap
 
 CITYSCAPES = '4xb2-40k_cityscapes-512x1024.py'
 HEADS = {'pspnet': 'PSPHead', 'deeplabv3': 'ASPPHead'}

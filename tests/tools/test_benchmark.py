@@ -7,12 +7,9 @@ from pathlib import Path
 import pytest
 from torch.profiler import profile
 
-FOLDER = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
-sys.path.insert(0, str(FOLDER))
+sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))
 
-import benchmark  # noqa: E402
-import benchmark_generator  # noqa: E402
-import benchmark_models  # noqa: E402
+from benchmark import generator, models, step  # noqa: E402
 
 from mmmgd.config import read_config  # noqa: E402
 
@@ -30,8 +27,8 @@ def config(tmp_path, distiller_cfg):
 
 def test_mmrazor_gets_the_same_pair(config):
     cfg = read_config(config)
-    ours = benchmark_models.build_ours(cfg)
-    theirs = benchmark_models.build_mmrazor(cfg, ours)
+    ours = models.build_ours(cfg)
+    theirs = models.build_mmrazor(cfg, ours)
     assert type(theirs).__module__.startswith('mmrazor.')
     connector = theirs.distiller.connectors['loss_mgd']
     assert type(connector).__module__.startswith('mmrazor.')
@@ -48,7 +45,7 @@ def test_mmrazor_gets_the_same_pair(config):
 @pytest.mark.slow
 def test_it_measures_and_writes(config, tmp_path, capsys):
     out = tmp_path / 'result.json'
-    benchmark.main(
+    step.main(
         [config, '--against', 'mmrazor', '--size', '32', '32']
         + ['--rounds', '2', '--out', str(out), '--subjects', 'step']
         + ['mmrazor', 'student', '--device', 'cpu']
@@ -70,14 +67,14 @@ def test_it_measures_and_writes(config, tmp_path, capsys):
 
 def test_a_loss_that_mmrazor_lacks_is_refused(config):
     cfg = read_config(config)
-    ours = benchmark_models.build_ours(cfg)
+    ours = models.build_ours(cfg)
     ours.terms['loss_mgd'].loss = ours.student.head
     with pytest.raises(ValueError, match='MGDLoss.*StackedLinearClsHead'):
-        benchmark_models.build_mmrazor(cfg, ours)
+        models.build_mmrazor(cfg, ours)
 
 
 def test_the_generator_alone(capsys):
-    benchmark_generator.main(
+    generator.main(
         ['--channels', '4', '8', '--sizes', '1x6x6', '2x3x4']
         + ['--rounds', '1', '--device', 'cpu']
     )
@@ -90,7 +87,7 @@ def test_the_generator_alone(capsys):
 
 @pytest.mark.parametrize('forced', [False, True])
 def test_forced_is_the_cheap_way(forced):
-    runs = benchmark_generator.subjects(4, 8, 0.5, (1, 6, 6), 'cpu', forced)
+    runs = generator.subjects(4, 8, 0.5, (1, 6, 6), 'cpu', forced)
     seen = {}
     for name, run in runs.items():
         with profile() as log:

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
-import _demo_plan as plan  # noqa: E402
-import demo  # noqa: E402
+from demo import plan, run  # noqa: E402
+from demo.stages import Stage  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -66,12 +66,12 @@ def test_results_are_mean_and_spread(tmp_path):
             (folder / 'metrics.json').write_text(
                 json.dumps({'accuracy/top1': value})
             )
-    rows = demo.collect('classification', [0, 1, 2], ['mgd'])
+    rows = run.collect('classification', [0, 1, 2], ['mgd'])
     assert rows['mgd']['values'] == list(values.values())
     assert rows['mgd']['mean'] == 93.0
     assert rows['mgd']['sd'] == statistics.stdev(values.values())
     assert rows['teacher']['sd'] is None
-    demo.write({'classification': rows})
+    run.write({'classification': rows})
     assert json.loads((tmp_path / 'results.json').read_text()) == {
         'classification': rows
     }
@@ -107,5 +107,5 @@ def test_the_last_checkpoint_gets_a_name_without_a_number(tmp_path):
     (tmp_path / 'epoch_3.pth').write_text('weights')
     (tmp_path / 'last_checkpoint').write_text('elsewhere/epoch_3.pth')
     command = ['x.py', '--work-dir', str(tmp_path)]
-    demo.link_last(demo.Stage('x', command, tmp_path / 'x.log'))
+    run.link_last(Stage('x', command, tmp_path / 'x.log'))
     assert (tmp_path / 'last.pth').read_text() == 'weights'

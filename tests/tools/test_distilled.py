@@ -12,8 +12,8 @@ import torch
 from mmengine.registry import MODELS
 from torch import nn
 
-from mmmgd.checkpoint import SECTION
-from mmmgd.safe_load import read_file
+from mmmgd.checkpoints.reading import read_file
+from mmmgd.checkpoints.state_dicts import SECTION
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools' / 'model_converters'))

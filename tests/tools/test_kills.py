@@ -18,8 +18,8 @@ import pytest
 import torch
 from mmengine.registry import MODELS
 
+from mmmgd.checkpoints.reading import read_file
 from mmmgd.config import read_config
-from mmmgd.safe_load import read_file
 
 pytest.importorskip('mmpretrain')
 pytestmark = [

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
-from _stages import Stage, clock, progress, run_all  # noqa: E402
+from demo.stages import Stage, clock, progress, run_all  # noqa: E402
 
 APPEND = (
     'import os, sys; '

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmmgd.resume import find_latest
-from mmmgd.safe_load import CheckpointError
+from mmmgd.checkpoints.latest import find_latest
+from mmmgd.checkpoints.reading import CheckpointError
 
 pytest.importorskip('mmpretrain')
 pytestmark = pytest.mark.usefixtures('in_project')

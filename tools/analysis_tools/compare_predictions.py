@@ -18,7 +18,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, VISUALIZERS, DefaultScope
 from PIL import Image, ImageDraw
 
-from mmmgd.checkpoint import read_state_dict
+from mmmgd.checkpoints.state_dicts import read_state_dict
 from mmmgd.config import read_config, student_config
 
 TILE = 256  # pixels, the side of one picture

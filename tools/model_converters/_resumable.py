@@ -11,7 +11,7 @@ from _files import check_fits, shapes_of
 from _schedule import schedule_at
 from torch import Tensor, nn
 
-from mmmgd.checkpoint import SECTION, sub_state
+from mmmgd.checkpoints.state_dicts import SECTION, sub_state
 
 # An MMEngine file without a log history.
 NO_HISTORY: dict[str, dict] = dict(

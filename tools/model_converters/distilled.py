@@ -23,9 +23,9 @@ from _files import build, check_fits, shapes_of, write
 from _resumable import resumable
 from torch import Tensor
 
-from mmmgd.checkpoint import sub_state
+from mmmgd.checkpoints.reading import read_file
+from mmmgd.checkpoints.state_dicts import sub_state
 from mmmgd.config import is_distilled, read_config, student_config
-from mmmgd.safe_load import read_file
 
 
 class Layout(NamedTuple):

@@ -15,7 +15,7 @@ from pathlib import Path
 from _files import build, check_fits, shapes_of, write
 from torch import Tensor
 
-from mmmgd.checkpoint import read_state_dict
+from mmmgd.checkpoints.state_dicts import read_state_dict
 from mmmgd.config import read_config
 
 CONFIG = (

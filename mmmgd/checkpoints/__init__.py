@@ -1,0 +1,1 @@
+"""Files: safe reading, state dicts, whole-or-nothing writing."""

@@ -1,0 +1,129 @@
+"""Leaving in good order when asked to."""
+
+import os
+import signal
+import threading
+import time
+from typing import Any
+
+import torch.distributed as dist
+from mmengine.dist import get_rank, get_world_size
+from mmengine.fileio import get_file_backend
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.distributed import distributed_c10d
+
+from mmmgd.checkpoints.atomic import BACKEND
+
+from .run_state_hook import RunStateHook
+
+FILE = 'interrupted.pth'
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+# Seconds: a launcher repeats to its processes what the terminal sent them.
+TWICE = 3.0
+
+
+class InterruptHook(Hook):
+    """Saves and exits on SIGINT (exit code 130) and SIGTERM (143).
+
+    The step that runs is finished first, as is a validation; a second signal
+    ends the process at once. All ranks stop after the same step.
+
+    Args:
+        state: Gathers what the file needs beside weights and optimizer.
+    """
+
+    priority = 'LOWEST'
+
+    def __init__(self, state: RunStateHook) -> None:
+        self.state = state
+        self.signal: int | None = None
+        self.noted = 0.0
+        self.previous: dict[int, Any] = {}
+        self.agreement: _Agreement | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Listen for signals, in the main thread, where Python delivers."""
+        if threading.current_thread() is threading.main_thread():
+            self.previous = {s: signal.signal(s, self._note) for s in SIGNALS}
+
+    def after_train(self, runner: Runner) -> None:
+        """Listen no more."""
+        while self.previous:
+            signal.signal(*self.previous.popitem())
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any
+    ) -> None:
+        """Stop, if asked to, once the optimizer has used all gradients."""
+        if self.signal is None or not _is_updated(runner):
+            return
+        done = runner.iter + 1
+        if self.agreement is None:
+            name = signal.Signals(self.signal).name
+            runner.logger.warning(f'{name}: saving, then leaving.')
+            self.agreement = _Agreement(done)
+        if self.agreement.stops_at(done):
+            self._leave(runner, done)
+
+    def _note(self, signum: int, frame: Any) -> None:
+        if self.signal is None:
+            self.signal, self.noted = signum, time.monotonic()
+        elif time.monotonic() - self.noted > TWICE:
+            for number, handler in self.previous.items():
+                signal.signal(number, handler)
+            os.kill(os.getpid(), signum)
+
+    def _leave(self, runner: Runner, done: int) -> None:
+        self.state.capture(runner, done)
+        runner.save_checkpoint(
+            runner.work_dir,
+            FILE,
+            meta=dict(epoch=runner.epoch, iter=done),
+            by_epoch=False,
+            backend_args=dict(backend=BACKEND),
+        )
+        if get_rank() == 0:
+            backend = get_file_backend(backend_args=dict(backend=BACKEND))
+            path = os.path.join(runner.work_dir, FILE)
+            backend.put(
+                path.encode(), os.path.join(runner.work_dir, 'last_checkpoint')
+            )
+            runner.logger.warning(f'Saved {path}. Go on with --resume.')
+        assert self.signal is not None
+        self.after_train(runner)
+        raise SystemExit(128 + self.signal)
+
+
+class _Agreement:
+    """Lets all ranks stop after the same step, without a word in each step.
+
+    A rank that has got the signal notes in the group's store after which
+    step. Gradients are shared in each step, so none is more than that step
+    ahead: once all have noted one, the step after the latest is where every
+    rank knows of it.
+    """
+
+    def __init__(self, done: int) -> None:
+        self.at = done
+        self.world = get_world_size()
+        if self.world > 1:
+            self.store = dist.PrefixStore(
+                'mmmgd/stop', distributed_c10d._get_default_store()
+            )
+            self.store.set(str(get_rank()), str(done))
+
+    def stops_at(self, done: int) -> bool:
+        if self.world == 1:
+            return True
+        ranks = [str(rank) for rank in range(self.world)]
+        if not self.store.check(ranks):
+            return False
+        latest = max(int(self.store.get(rank)) for rank in ranks)
+        return done > latest
+
+
+def _is_updated(runner: Runner) -> bool:
+    """Whether no accumulated gradient would be lost."""
+    return getattr(runner.optim_wrapper, 'should_update', lambda: True)()

@@ -1,0 +1,118 @@
+"""What is said about a run before and just after it starts."""
+
+import logging
+from collections import Counter
+from typing import Any
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmmgd.models import MGDDistill
+from mmmgd.report.preflight import preflight
+
+# The authors' rule for α: a distillation loss 'similar to that of the
+# original loss' (yzd-v/MGD issue 2), '0.1-2 may be fine' (yzd-v/FGD issue 11).
+RATIOS = (0.1, 2.0)
+
+
+class PreflightHook(Hook):
+    """Prints the report before step 1, then watches the size of the losses.
+
+    :class:`DistillHook` registers it. Over the first steps it adds up, for
+    each entry of ``distill``, its loss and that of the task, and warns if
+    their ratio lies outside the authors' range.
+
+    Args:
+        model: The model that is trained, without its wrapper.
+        steps: Training steps to average over.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, model: MGDDistill, steps: int = 50) -> None:
+        self.model = model
+        self.terms: Any = model.terms
+        self.steps = steps
+        self.seen = 0
+        self.sums: Counter[str] = Counter()
+        self.handle: Any = None
+
+    @classmethod
+    def attach(cls, runner: Runner, model: MGDDistill) -> None:
+        """Take part in a run, once."""
+        if not any(isinstance(hook, cls) for hook in runner.hooks):
+            runner.register_hook(cls(model))
+
+    @master_only
+    def before_train(self, runner: Runner) -> None:
+        """Print the report."""
+        if not self.model.teacher.loaded:  # resumed after its last use
+            return
+        report = preflight(self.model, runner.cfg, runner.world_size)
+        print_log('\n'.join(report.lines), logger='current')
+        for warning in report.warnings:
+            print_log(warning, logger='current', level=logging.WARNING)
+        self.handle = self.model.register_forward_hook(self._note)
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kw: Any) -> None:
+        """Report the ratios once there are enough steps."""
+        if self.handle is not None and self.seen >= self.steps:
+            self._finish()
+
+    def after_train(self, runner: Runner) -> None:
+        """Report them for a run that is shorter."""
+        if self.handle is not None and self.seen:
+            self._finish()
+
+    def _note(self, model: MGDDistill, args: Any, output: Any) -> None:
+        """Add up the losses of one training pass."""
+        if not (model.training and isinstance(output, dict)):
+            return
+        ours = {n: k for k, term in self.terms.items() for n in term.log_names}
+        for name, loss in output.items():
+            if 'loss' in name:
+                self.sums[ours.get(name, '')] += _mean(loss)
+        self.seen += 1
+
+    def _finish(self) -> None:
+        self.handle.remove()
+        self.handle = None
+        task = float(self.sums['']) / self.seen
+        for name, term in self.terms.items():
+            ratio = float(self.sums[name]) / self.seen / max(task, 1e-12)
+            points = f' over {len(term.pairs)} points' * (len(term.pairs) > 1)
+            print_log(
+                f'{name} / task loss = {ratio:.3g} ({ratio * task:.4g}{points}'
+                f' / {task:.4g}, mean of the first {self.seen} steps).',
+                logger='current',
+            )
+            if warning := ratio_warning(name, ratio):
+                print_log(warning, logger='current', level=logging.WARNING)
+
+
+def ratio_warning(name: str, ratio: float) -> str:
+    """Say that a loss is far from the task's; '' if it is not."""
+    low, high = RATIOS
+    if low <= ratio <= high:
+        return ''
+    text = (
+        f'[loss-ratio] distill.{name} is {ratio:.3g} times the task loss, '
+        f"outside the {low:g} to {high:g} of MGD's authors, whose rule is to "
+        'bring it near the task loss. '
+    )
+    if not ratio:
+        return text + 'Its loss_weight is 0: nothing is distilled.'
+    return text + (
+        'If the student ends below its baseline, begin here: multiply its '
+        f'loss_weight by about {1 / ratio:.2g}.'
+    )
+
+
+def _mean(loss: Any) -> Any:
+    """Return what MMEngine adds up: a mean, or a sum of means."""
+    if isinstance(loss, Tensor):
+        return loss.detach().float().mean()
+    return sum(_mean(part) for part in loss)

@@ -1,0 +1,149 @@
+"""The random state of data loader workers, which augment the images.
+
+Workers that live longer than an epoch carry their state along, so an exact
+resumption needs it. Each notes its state in shared memory after each batch.
+"""
+
+import os
+import pickle
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, get_worker_info
+
+from mmmgd.rng import rng_state, set_rng_state
+
+# Bytes of one state; they need about half of it.
+SIZE = 32768
+
+# Seconds that a worker lives after SIGTERM.
+GRACE = 5
+
+
+class WorkerBook:
+    """Where the workers of one data loader note their states.
+
+    Made before they start. They run ahead of the training: after how many
+    batches of a worker a state is wanted, only the training knows.
+
+    Args:
+        loader: A data loader with workers.
+    """
+
+    def __init__(self, loader: DataLoader) -> None:
+        self.count = loader.num_workers
+        self.persistent = loader.persistent_workers
+        # A worker is at most the prefetched batches ahead.
+        self.depth = (loader.prefetch_factor or 2) + 3
+        self.pages = torch.zeros(
+            self.count, self.depth, SIZE, dtype=torch.uint8
+        ).share_memory_()
+        self.done = torch.zeros(self.count, dtype=torch.int64).share_memory_()
+        self.start = self.done.clone()
+        self.initial: list[dict] | None = None
+        self.offset = 0  # workers that got no batch at first
+        loader.worker_init_fn = _Begin(loader.worker_init_fn, self)
+        loader.collate_fn = _Note(loader.collate_fn, self)
+
+    def resume(self, saved: dict, rotate: bool) -> int:
+        """Let the first workers go on from saved states.
+
+        Args:
+            saved: From :meth:`state`, with as many workers.
+            rotate: Whether the next batch goes to the first worker. Else
+                the caller leaves out as many workers as are returned.
+        """
+        turn = saved['position'] % self.count
+        states = saved['states']
+        self.initial = states[turn:] + states[:turn] if rotate else states
+        self.offset = 0 if rotate else turn
+        return self.offset
+
+    def begin_epoch(self) -> None:
+        """Note where the workers are before they get any new batch."""
+        self.start = self.done * int(self.persistent)
+
+    def end_epoch(self) -> None:
+        """Let later workers start as the config says."""
+        self.initial, self.offset = None, 0
+
+    def state(self, consumed: int | None) -> dict | None:
+        """Return what new workers need to go on, by number of the worker.
+
+        Args:
+            consumed: Batches of this epoch that the training has got from
+                these workers; None after the epoch, when they begin anew.
+        """
+        if consumed is None and not self.persistent:
+            return None
+        states = []
+        # Batch i is loaded by worker i % count.
+        position = self.offset + (consumed or 0)
+        for worker in range(self.count):
+            done = int(self.done[worker])
+            if consumed is not None:  # they are ahead
+                done = int(self.start[worker]) + sum(
+                    i % self.count == worker
+                    for i in range(self.offset, position)
+                )
+            states.append(self._read(worker, done))
+        return {'position': position, 'states': states}
+
+    def write(self, worker: int) -> None:
+        """Note the state of the worker that runs this."""
+        text = pickle.dumps(rng_state(cuda=False))
+        assert len(text) <= SIZE, len(text)
+        page = self.pages[worker, int(self.done[worker]) % self.depth]
+        page[: len(text)] = torch.frombuffer(
+            bytearray(text), dtype=torch.uint8
+        )
+
+    def _read(self, worker: int, batches: int) -> dict:
+        page = self.pages[worker, batches % self.depth]
+        return pickle.loads(page.numpy().tobytes())
+
+
+class _Begin:
+    """Runs in a worker when it starts."""
+
+    def __init__(self, inner: Callable | None, book: WorkerBook) -> None:
+        self.inner, self.book = inner, book
+
+    def __call__(self, worker: int) -> None:
+        if self.inner is not None:
+            self.inner(worker)
+        if self.book.initial is not None:
+            set_rng_state(self.book.initial[worker])
+        self.book.done[worker] = 0
+        self.book.write(worker)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, _end_soon)
+
+
+def _end_soon(signum: int, frame: Any) -> None:
+    """End on SIGTERM, but not before the trainer has got its batch.
+
+    A signal to a whole job reaches the workers too, and without them the
+    trainer could not finish its step and save.
+    """
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    signal.alarm(GRACE)
+
+
+class _Note:
+    """Runs in a worker after each batch."""
+
+    def __init__(self, inner: Callable, book: WorkerBook) -> None:
+        self.inner, self.book = inner, book
+
+    def __call__(self, samples: list) -> Any:
+        if not samples:
+            return None  # of ResumedBatches
+        batch = self.inner(samples)
+        info = get_worker_info()
+        if info is not None:
+            self.book.done[info.id] += 1
+            self.book.write(info.id)
+        return batch

@@ -1,0 +1,132 @@
+"""Arguments of MGDDistill that could not mean anything, said kindly."""
+
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mmengine.runner import Runner
+from torch import nn
+
+from mmmgd.teacher.teacher import Teacher
+
+# What MGDDistill itself gives to the teacher.
+OURS = {'self', 'points', 'parts'}
+
+
+def check_arguments(
+    student: Any, teacher: Any, distill: Any, inherit: Any
+) -> None:
+    """Refuse what is not of the right kind, before anything is built.
+
+    Raises:
+        ValueError: Naming the key.
+    """
+    for name, value in (('student', student), ('teacher', teacher),
+                        ('distill', distill)):  # fmt: skip
+        if not isinstance(value, Mapping):
+            raise ValueError(
+                f'Expected `{name}` to be a dict, but got {value!r}.'
+                + f" Write dict(config={value!r}, checkpoint='…')."
+                * (name == 'teacher')
+            )
+    if 'type' not in student:
+        raise ValueError(
+            'Expected `student` to be the model of a config, with its `type`, '
+            f'but got the keys {sorted(student)}. Write '
+            'student=_base_.model.'
+        )
+    known = inspect.signature(Teacher.__init__).parameters.keys() - OURS
+    check_keys('teacher', teacher, known, needed={'config'})
+    if not distill:
+        raise ValueError(
+            'Expected `distill` to name at least one loss, but got {}. '
+            'To train the plain student, use its own config.'
+        )
+    for name, term in distill.items():
+        _check_term(f'distill.{name}', term)
+    if isinstance(inherit, str) or inherit is None:
+        raise ValueError(
+            f'Expected `inherit` to be a list of parts, but got {inherit!r}. '
+            f'Write {[inherit] if inherit else []!r}.'
+        )
+
+
+def check_keys(
+    name: str, cfg: Mapping, known: Iterable[str], needed: Iterable[str]
+) -> None:
+    """Refuse a dict with keys that nobody reads, or without one of these."""
+    known = sorted(known)
+    for key in cfg:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            raise ValueError(
+                f'Expected the keys {", ".join(known)} in {name}, but got '
+                f'{key!r}.' + f' Did you mean {close[0]!r}?' * bool(close)
+            )
+    for key in needed:
+        if key not in cfg:
+            raise ValueError(
+                f'Expected {key!r} in {name}, but got only {sorted(cfg)}.'
+            )
+
+
+def _check_term(name: str, term: Any) -> None:
+    """Refuse what is no config where one is needed."""
+    if not isinstance(term, Mapping):
+        raise ValueError(f'Expected {name} to be a dict, but got {term!r}.')
+    for key in ('loss', 'connector'):
+        cfg = term.get(key)
+        if cfg is not None and not (
+            isinstance(cfg, Mapping) and 'type' in cfg
+        ):
+            raise ValueError(
+                f'Expected {name}.{key} to be a dict with a `type`, such as '
+                f"dict(type='mmmgd.MGDLoss', loss_weight=2e-5), but got "
+                f'{cfg!r}.'
+            )
+
+
+def check_finite(teacher: Teacher) -> None:
+    """Refuse a teacher whose own training had diverged."""
+    for name, tensor in teacher.module.state_dict().items():
+        # Parts without a use may never have been filled.
+        if teacher._wants(name) and not tensor.isfinite().all():
+            raise ValueError(
+                f'Expected finite weights of the teacher, but {name!r} in '
+                f'{teacher.checkpoint!r} is not: its training had diverged. '
+                'Take an earlier file of it (teacher.checkpoint).'
+            )
+
+
+def check_hooked(model: nn.Module) -> None:
+    """Refuse to begin a Runner's training without DistillHook.
+
+    Nothing of the hook runs then, so the model has to ask who initialises it.
+    Outside of a Runner no hook is needed.
+
+    Raises:
+        RuntimeError: If it is a Runner that has no such hook.
+    """
+    runner = _calling_runner()
+    if runner is None or getattr(runner.model, 'module', runner.model) is not (
+        model
+    ):
+        return
+    if not any(type(h).__name__ == 'DistillHook' for h in runner.hooks):
+        raise RuntimeError(
+            'The model is mmmgd.MGDDistill, but no mmmgd.DistillHook ran: '
+            'files would hold more than the student, and nothing would be '
+            "checked. Add default_hooks = dict(distill=dict(type='mmmgd."
+            "DistillHook')) to the config."
+        )
+
+
+def _calling_runner() -> Runner | None:
+    frame = inspect.currentframe()
+    while frame is not None:
+        owner = frame.f_locals.get('self')
+        if isinstance(owner, Runner):
+            return owner
+        frame = frame.f_back
+    return None

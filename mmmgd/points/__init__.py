@@ -1,0 +1,1 @@
+"""Points: where features are read out of a model."""

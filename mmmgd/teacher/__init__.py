@@ -1,0 +1,1 @@
+"""The frozen side: building, loading and running the teacher."""

@@ -1,0 +1,60 @@
+"""Files are whole or absent, and an old one goes after the new one came."""
+
+import os
+
+import pytest
+
+from mmmgd.checkpoints.atomic import AtomicBackend
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / 'a' / 'x.pth'
+    backend = AtomicBackend()
+    backend.put(b'old', path)
+
+    def full(fd):
+        raise OSError('No space left on device')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(OSError, match='No space'):
+        backend.put(b'new and longer', path)
+    assert path.read_bytes() == b'old'
+    monkeypatch.undo()
+    backend.put(b'new', path)
+    assert path.read_bytes() == b'new'
+    assert os.listdir(tmp_path / 'a') == ['x.pth']  # no temporary
+
+
+def test_a_file_is_removed_once_the_next_is_there(tmp_path):
+    one, two = tmp_path / 'epoch_1.pth', tmp_path / 'epoch_2.pth'
+    backend = AtomicBackend()
+    backend.put(b'1', one)
+    backend.remove(one)
+    assert one.is_file()
+    AtomicBackend().put(b'2', two)  # MMEngine makes a new one for each file
+    assert not one.exists()
+    # A best file may be written again under the name that was removed.
+    backend.remove(two)
+    AtomicBackend().put(b'3', two)
+    assert two.read_bytes() == b'3'
+
+
+def test_a_run_keeps_the_last_file_until_the_next_is_written(
+    run, runner_cfg, distiller_cfg, tmp_path, monkeypatch
+):
+    """With one file to keep, MMEngine alone would remove it first."""
+    seen = []
+    replace = os.replace
+
+    def spy(part, path):
+        names = sorted(p.name for p in (tmp_path / 'work').glob('*.pth*'))
+        seen.append([n for n in names if n.startswith('epoch')])
+        replace(part, path)
+
+    cfg = runner_cfg(distiller_cfg(), epochs=2)
+    cfg.default_hooks.checkpoint.update(max_keep_ckpts=1, save_best=None)
+    monkeypatch.setattr('mmmgd.checkpoints.atomic.os.replace', spy)
+    run(cfg)
+    assert seen == [['epoch_1.pth.part'], ['epoch_1.pth', 'epoch_2.pth.part']]
+    left = [p.name for p in (tmp_path / 'work').glob('epoch*')]
+    assert left == ['epoch_2.pth']

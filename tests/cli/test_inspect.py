@@ -1,0 +1,97 @@
+"""``python -m mmmgd inspect`` on the demo's configs; no data is there."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.registry import MODELS, DefaultScope
+
+from mmmgd.__main__ import main
+from mmmgd.config import read_config
+
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
+MGD = str(CONFIGS / 'classification_mgd.py')
+PAIR = "'backbone.layer4',  # (32, 32, 32) <- (256, 32, 32), stride 4"
+
+
+@pytest.fixture
+def inspect(capsys, tmp_path, monkeypatch):
+    """Run the command from a folder without anything in it."""
+    monkeypatch.chdir(tmp_path)
+
+    def _inspect(*argv, status=0):
+        assert main(['inspect', *argv]) == status
+        return capsys.readouterr()
+
+    return _inspect
+
+
+def _section(text, head):
+    return text.partition(head)[2].partition('\n\n')[0]
+
+
+def test_points_pairs_and_report_without_data_or_weights(inspect):
+    out = inspect(MGD, '--processes', '8').out
+    for side, width in (('student', 32), ('teacher', 256)):
+        points = _section(out, f'Points of the {side}')
+        row = rf'backbone\.layer4 +\(1, {width}, 32, 32\) +/4\n'
+        assert re.search(row, points)
+    assert PAIR in _section(out, 'Proposed `points`')
+    report = out.partition('Before step 1')[2]
+    assert 'no file yet: work_dirs/demo/classification/teacher/last.pth' in (
+        report
+    )
+    assert '25 x 8 processes x 1 accumulated = 200' in report
+
+
+def test_the_teachers_file_is_read_if_it_is_there(inspect, tmp_path):
+    cfg = read_config(str(CONFIGS / 'classification_teacher.py'))
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        torch.save(MODELS.build(cfg.model).state_dict(), tmp_path / 't.pth')
+    digest = hashlib.sha256((tmp_path / 't.pth').read_bytes()).hexdigest()
+    options = ['--cfg-options', f'model.teacher.checkpoint={tmp_path}/t.pth']
+    out = inspect(MGD, *options).out
+    assert digest in out and '100/100 tensors of the part' in out
+    out = inspect(MGD, '--no-weights', *options).out
+    assert digest in out and 'tensors of the part' not in out
+
+
+def test_a_file_of_another_model_is_refused(inspect, tmp_path):
+    torch.save({'backbone.x.weight': torch.zeros(1)}, tmp_path / 't.pth')
+    option = f'model.teacher.checkpoint={tmp_path}/t.pth'
+    shown = inspect(MGD, '--cfg-options', option, status=1)
+    assert 'does not fit the part of the teacher' in shown.err
+    assert PAIR in shown.out
+
+
+def test_a_wrong_point_is_refused_and_right_ones_are_shown(inspect):
+    option = 'model.distill.loss_mgd.points=backbone.layer44'
+    shown = inspect(MGD, '--cfg-options', option, status=1)
+    assert "Close names: 'backbone.layer4'" in shown.err
+    assert PAIR in shown.out
+
+
+def test_a_plain_config_and_a_teacher_to_pair_it_with(inspect):
+    plain = str(CONFIGS / 'classification_baseline.py')
+    out = inspect(plain).out
+    assert 'Points of the student' in out and 'Proposed' not in out
+    teacher = str(CONFIGS / 'classification_teacher.py')
+    out = inspect(plain, '--teacher', teacher).out
+    assert PAIR in out and 'Before step 1' not in out
+
+
+def test_a_detector_is_paired_at_each_level(inspect):
+    out = inspect(str(CONFIGS / 'detection_mgd.py')).out
+    pairs = _section(out, 'Proposed `points`').split('\n')[1:]
+    assert [p.split("'")[1] for p in pairs] == [
+        f'neck.fpn_convs.{i}' for i in range(5)
+    ]
+    assert 'loss_mgd.4  neck.fpn_convs.4.conv 32x1x1 /128' in out
+    assert 'max_norm=35, norm_type=2' in out
+
+
+def test_a_config_that_is_not_there(inspect):
+    path = MGD.replace('_mgd', '_mgdd')
+    assert 'Close names: classification_mgd.py' in inspect(path, status=1).err

@@ -1,0 +1,260 @@
+"""The cheap ways to compute against the plain modules, in numbers."""
+
+import copy
+import random
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from mmmgd.functional import mgd_loss, random_mask
+from mmmgd.models import MGDConnector
+from mmmgd.ops.masked_generator import choose, estimate, generate
+
+DEVICES = [
+    'cpu',
+    pytest.param(
+        'cuda',
+        marks=pytest.mark.skipif(
+            not torch.cuda.is_available(), reason='needs CUDA'
+        ),
+    ),
+]
+# N, C_s, C_t, H, W, what is visible, memory
+CASES = [
+    (2, 16, 64, 9, 12, 0.25, torch.contiguous_format),
+    (1, 64, 64, 7, 5, 0.35, torch.channels_last),
+    (3, 32, 32, 1, 1, 0.5, torch.contiguous_format),
+    (2, 24, 32, 8, 6, 'none', torch.contiguous_format),
+    (2, 32, 32, 5, 4, 'all', torch.channels_last),
+    (2, 8, 32, 6, 7, 'one', torch.contiguous_format),
+    (1, 32, 32, 70, 66, 0.35, 'sliced'),
+    (1, 128, 256, 16, 15, 0.35, torch.contiguous_format),
+]
+WAYS = ['plain', 'rows', 'composed']
+
+
+def _mask(n, h, w, visible):
+    if isinstance(visible, float):
+        return random_mask(
+            torch.zeros(n, 1, h, w),
+            1 - visible,
+            'spatial',
+            torch.Generator().manual_seed(1),
+        )
+    mask = torch.full((n, 1, h, w), float(visible == 'all'))
+    mask[-1, 0, -1, 0] = float(visible != 'none')
+    return mask
+
+
+def _make(case, device='cpu', seed=0):
+    """A connector, a feature, a mask and a target, in float64."""
+    n, cs, ct, h, w, visible, memory = case
+    torch.manual_seed(seed)
+    connector = MGDConnector(0.5, 'spatial', cs, ct).double()
+    if memory == 'sliced':
+        feature = torch.randn(n, cs, h, 2 * w).double()[..., ::2]
+    else:
+        feature = torch.randn(n, cs, h, w).double()
+        feature = feature.to(memory_format=memory)
+    target = torch.randn(n, ct, h, w).double()
+    mask = _mask(n, h, w, visible)
+    return (
+        connector.to(device),
+        *(x.to(device) for x in (feature, mask, target)),
+    )
+
+
+def _numbers(made, way, dtype):
+    """Loss and all gradients, as float64."""
+    connector, feature, mask, target = made
+    connector = copy.deepcopy(connector).to(dtype)
+    feature = feature.to(dtype).detach().requires_grad_()
+    mask = mask.to(dtype)
+    if way == 'plain':
+        connector.cheap = False
+        out = connector(feature, mask)
+    else:
+        parts = connector.align, connector.generation
+        out = generate(feature, mask, *parts, way == 'composed')
+    assert out.dtype == dtype
+    loss = mgd_loss(out, target.to(dtype))
+    loss.backward()
+    grads = {k: p.grad.double() for k, p in connector.named_parameters()}
+    return {
+        'loss': loss.detach().double(),
+        'feature': feature.grad.double(),
+        **grads,
+    }
+
+
+def _error(numbers, reference):
+    return {
+        k: ((numbers[k] - r).norm() / r.norm().clamp_min(1e-30)).item()
+        for k, r in reference.items()
+    }
+
+
+def _root_mean_square(errors):
+    return {
+        key: (sum(e[key] ** 2 for e in errors) / len(errors)) ** 0.5
+        for key in errors[0]
+    }
+
+
+@pytest.mark.parametrize('device', DEVICES)
+@pytest.mark.parametrize('way', WAYS[1:])
+@pytest.mark.parametrize('case', CASES, ids=str)
+def test_loss_and_gradients_are_those_of_the_plain_modules(case, way, device):
+    # Over all draws twice plain's error is the limit. In a single one plain
+    # may happen to be exact: there, three roundings of float32 are allowed.
+    floor = 3 * torch.finfo(torch.float32).eps
+    plain, cheap = [], []
+    for seed in range(16):
+        made = _make(case, device, seed)
+        reference = _numbers(made, 'plain', torch.float64)
+        exact = _error(_numbers(made, way, torch.float64), reference)
+        assert max(exact.values()) < 1e-9
+        for errors, name in ((plain, 'plain'), (cheap, way)):
+            numbers = _numbers(made, name, torch.float32)
+            errors.append(_error(numbers, reference))
+    for key, error in cheap[0].items():
+        assert error <= max(2 * plain[0][key], floor), key
+    plain = _root_mean_square(plain)
+    for key, error in _root_mean_square(cheap).items():
+        assert error <= 2 * plain[key], key
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_random_shapes_masks_and_strides(seed):
+    draw = random.Random(seed)
+    channels = draw.choice([1, 3, 16, 40])
+    case = (
+        draw.randint(1, 3),
+        channels,
+        draw.choice([channels, 2, 33]),
+        draw.randint(1, 12),
+        draw.randint(1, 12),
+        draw.choice(['none', 'all', 'one', 0.1, 0.25, 0.5, 0.9]),
+        draw.choice([torch.contiguous_format, torch.channels_last, 'sliced']),
+    )
+    made = _make(case, seed=seed)
+    reference = _numbers(made, 'plain', torch.float64)
+    for way in WAYS[1:]:
+        error = _error(_numbers(made, way, torch.float64), reference)
+        assert max(error.values()) < 1e-9, (case, way)
+
+
+def test_results_repeat_bit_by_bit():
+    made = _make(CASES[0])
+    first = _numbers(made, 'rows', torch.float32)
+    for key, value in _numbers(made, 'rows', torch.float32).items():
+        assert torch.equal(value, first[key])
+
+
+def test_the_connector_takes_the_cheap_way_and_draws_the_same_masks():
+    torch.manual_seed(0)
+    cheap = MGDConnector(0.75, 'spatial', 8, 16, cheap=True)
+    plain = copy.deepcopy(cheap)
+    plain.cheap = False
+    assert list(cheap.state_dict()) == list(plain.state_dict())
+    feature = torch.randn(2, 8, 10, 10)
+    for _ in range(2):
+        a, b = cheap(feature), plain(feature)
+        assert 'VisibleConv' in str(_graph(a))
+        assert 'VisibleConv' not in str(_graph(b))
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+def _graph(x):
+    """Names of the functions behind a tensor."""
+    names, todo = set(), [x.grad_fn]
+    while todo:
+        node = todo.pop()
+        names.add(type(node).__name__)
+        todo += [parent for parent, _ in node.next_functions if parent]
+    return names
+
+
+def _way(connector, shape, visible, **kwargs):
+    n, _, h, w = shape
+    mask = kwargs.pop('mask', _mask(n, h, w, visible))
+    parts = connector.align, connector.generation
+    return choose(torch.zeros(shape), mask, *parts, kwargs.get('cheap'))
+
+
+def test_the_cheapest_way_is_chosen_by_shape_and_mask():
+    fpn = MGDConnector(0.65, 'spatial', 256, 256)
+    assert _way(fpn, (1, 256, 100, 128), 0.35) == 'rows'
+    assert _way(fpn, (1, 256, 7, 8), 0.35) == 'plain'
+    assert _way(fpn, (1, 256, 7, 8), 0.35, cheap=True) == 'rows'
+    assert _way(fpn, (1, 256, 100, 128), 0.35, cheap=False) == 'plain'
+    # align in the kernel pays with more rows than the student has channels
+    small = estimate((2, 512, 32, 32), 512, 2048)
+    large = estimate((2, 512, 64, 64), 2048, 2048)
+    assert min(small, key=small.get) == 'rows'
+    assert min(large, key=large.get) == 'composed'
+
+
+@pytest.mark.parametrize('cheap', [True, None])
+def test_what_is_not_the_plain_sum_runs_as_it_is(cheap):
+    connector = MGDConnector(0.65, 'spatial', 256, 256, cheap=cheap)
+    shape = (1, 256, 60, 60)
+    assert _way(connector, shape, 0.35, cheap=cheap) == 'rows'
+    soft = torch.full((1, 1, 60, 60), 0.5)
+    assert _way(connector, shape, 0.35, cheap=cheap, mask=soft) == 'plain'
+    channel = torch.ones(1, 256, 1, 1)
+    assert _way(connector, shape, 0.35, cheap=cheap, mask=channel) == 'plain'
+    hooked = copy.deepcopy(connector)
+    hooked.generation[0].register_forward_pre_hook(lambda *_: None)
+    assert _way(hooked, shape, 0.35, cheap=cheap) == 'plain'
+    other = copy.deepcopy(connector)
+    other.generation[2] = nn.Conv2d(256, 256, 3, padding=2, dilation=2)
+    assert _way(other, shape, 0.35, cheap=cheap) == 'plain'
+    half = copy.deepcopy(connector).bfloat16()
+    assert _way(half, shape, 0.35, cheap=cheap) == 'plain'
+
+
+def test_a_second_derivative_is_refused():
+    connector = MGDConnector(0.5, 'spatial', 4, 4, cheap=True)
+    feature = torch.randn(1, 4, 6, 6, requires_grad=True)
+    loss = connector(feature).square().sum()
+    (grad,) = torch.autograd.grad(loss, feature, create_graph=True)
+    with pytest.raises(RuntimeError, match='once_differentiable'):
+        grad.sum().backward()
+
+
+def test_under_autocast_it_computes_in_float32():
+    connector, feature, mask, _ = _make(CASES[0])
+    connector.float().cheap = True
+    feature, mask = feature.float().requires_grad_(), mask.float()
+    out = connector(feature, mask)
+    with torch.autocast('cpu', torch.bfloat16):
+        under = connector(feature, mask)
+        short = connector(feature.bfloat16(), mask)
+    assert torch.equal(under, out)
+    assert short.dtype == torch.float32 and not torch.equal(short, out)
+    parameters = [feature, *connector.parameters()]
+    expected = torch.autograd.grad(out.square().sum(), parameters)
+    gradients = torch.autograd.grad(under.square().sum(), parameters)
+    for a, b in zip(gradients, expected, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_ddp_sees_ordinary_parameters(tmp_path):
+    made = _make(CASES[0])
+    connector, feature, mask, target = made
+    expected = _numbers(made, 'rows', torch.float64)
+    connector.cheap = True
+    dist.init_process_group(
+        'gloo', init_method=f'file://{tmp_path}/x', rank=0, world_size=1
+    )
+    try:
+        out = DistributedDataParallel(connector)(feature, mask)
+        mgd_loss(out, target).backward()
+    finally:
+        dist.destroy_process_group()
+    for key, parameter in connector.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected[key])

@@ -1,0 +1,1 @@
+"""The demonstration: its stages, and how they are run."""
