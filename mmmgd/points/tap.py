@@ -73,7 +73,7 @@ class FeatureTap:
             for point in self.points:
                 if split_point(point)[0] == name:
                     features[point] = pick(output, point, self.side)
-            versions.update((p, f._version) for p, f in features.items())
+                    versions[point] = features[point]._version
             if stop and len(outputs) == len(self._modules):
                 raise PassEnded
 

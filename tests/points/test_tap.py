@@ -93,11 +93,16 @@ def test_a_point_that_means_no_single_tensor_is_refused(point, message):
             net(_image())
 
 
-def test_a_feature_that_is_overwritten_in_place_is_refused():
+@pytest.mark.parametrize(
+    'points',
+    [['second'], ['second', 'split[0]'], ['first', 'second', 'split[1]']],
+    ids=len,
+)
+def test_a_feature_that_is_overwritten_in_place_is_refused(points):
     net = Net()
-    tap = FeatureTap(net, ['second'], 'student')  # an in-place ReLU follows
+    tap = FeatureTap(net, points, 'student')  # an in-place ReLU follows
     with (
-        pytest.raises(RuntimeError, match='overwritten in place'),
+        pytest.raises(RuntimeError, match="at 'second' was overwritten"),
         tap.record(),
     ):
         net(_image())
