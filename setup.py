@@ -7,7 +7,7 @@ STACKS = ('onedl', 'openmmlab')
 
 
 def requirements(*names):
-    """Reads requirements/<name>.txt, without comments and empty lines."""
+    """Read requirements/<name>.txt, without comments and empty lines."""
     lines = []
     for name in names:
         text = (ROOT / 'requirements' / f'{name}.txt').read_text('utf-8')
@@ -16,14 +16,15 @@ def requirements(*names):
 
 
 def version():
-    """Reads the version without importing the package."""
+    """Read the version without importing the package."""
     scope = {}
-    exec((ROOT / 'mmmgd' / 'version.py').read_text('utf-8'), scope)
+    text = (ROOT / 'mmmgd' / 'version.py').read_text('utf-8')
+    exec(text, scope)  # noqa: S102  (our own file)
     return scope['__version__']
 
 
 def readme():
-    """Returns the README, or nothing in a tree that has none."""
+    """Return the README, or nothing in a tree that has none."""
     path = ROOT / 'README.md'
     return path.read_text('utf-8') if path.exists() else ''
 

@@ -14,7 +14,7 @@ COMMANDS = {
 
 
 def main(argv: list[str]) -> int:
-    """Runs one command; without one, prints the usage and returns 2."""
+    """Run one command; without one, print the usage and return 2."""
     listing = '\n'.join(f'  {n:10}{text}' for n, text in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog='python -m mmmgd',

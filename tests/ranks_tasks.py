@@ -20,7 +20,7 @@ from mmseg.structures import SegDataSample
 from mmmgd.config import read_config
 
 sys.path.insert(0, str(Path(__file__).parent / 'models'))
-import test_detection as detection  # noqa: E402
+import test_detection as detection
 
 SIZE = (96, 128)
 

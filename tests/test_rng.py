@@ -30,7 +30,7 @@ def test_isolated_rng_repeats_itself_and_restores_after_an_error():
     with isolated_rng(7):
         first = _draw()
     state = torch.get_rng_state()
-    with pytest.raises(ZeroDivisionError), isolated_rng(7):
+    with pytest.raises(ZeroDivisionError), isolated_rng(7):  # noqa: PT012
         assert _draw() == first
         raise ZeroDivisionError
     assert torch.equal(torch.get_rng_state(), state)

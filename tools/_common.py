@@ -16,14 +16,14 @@ from mmmgd.config import check_config, read_config
 
 
 def fail(message: str) -> NoReturn:
-    """Ends the program with one line instead of a traceback."""
+    """End the program with one line instead of a traceback."""
     raise SystemExit(f'error: {message}')
 
 
 def parse_args(
     parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
 ) -> argparse.Namespace:
-    """Adds the arguments that both tools have, and parses.
+    """Add the arguments that both tools have, and parse.
 
     Args:
         parser (ArgumentParser): Parser with the tool's own arguments.
@@ -63,7 +63,7 @@ def parse_args(
 
 
 def require_file(path: str, argument: str) -> None:
-    """Ends with one line if a local file is not there; URLs pass."""
+    """End with one line if a local file is not there; URLs pass."""
     if '://' not in path and not Path(path).is_file():
         fail(
             f"{argument}: there is no file '{path}' (working folder: "
@@ -72,7 +72,7 @@ def require_file(path: str, argument: str) -> None:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Reads and checks the config, and settles launcher and work dir.
+    """Read and check the config, and settle launcher and work dir.
 
     The work dir is ``--work-dir``, else the config's ``work_dir``, else
     ``work_dirs/<name of the config>``.
@@ -96,7 +96,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def build_runner(cfg: Config, notes: Iterable[str | None] = ()) -> Runner:
-    """Builds the runner and logs what the tool changed in the config.
+    """Build the runner and log what the tool changed in the config.
 
     Checkpoints are read without running code in them from here on.
 

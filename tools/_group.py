@@ -10,7 +10,7 @@ from torch.distributed.constants import default_pg_timeout
 
 
 def prepare_launch(cfg: Config) -> str | None:
-    """Joins the process group where MMEngine would fail to.
+    """Join the process group where MMEngine would fail to.
 
     Args:
         cfg (Config): Changed in place.
@@ -23,13 +23,13 @@ def prepare_launch(cfg: Config) -> str | None:
 
 
 def leave_group() -> None:
-    """Ends the process group, so that no rank exits while others talk."""
+    """End the process group, so that no rank exits while others talk."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
 def _prepare_cpu_launch(cfg: Config) -> str | None:
-    """Makes a launch of several processes work without a GPU.
+    """Make a launch of several processes work without a GPU.
 
     MMEngine assumes CUDA in three places: the backend is NCCL, its
     ``init_dist`` calls ``torch.cuda.set_device``, and the model is wrapped
@@ -72,7 +72,7 @@ def _prepare_cpu_launch(cfg: Config) -> str | None:
 
 
 def _rejoin_on_gpu(cfg: Config) -> None:
-    """Joins the group in MMEngine's place after a restart by torchrun."""
+    """Join the group in MMEngine's place after a restart by torchrun."""
     restarted = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0))
     if not restarted or cfg.launcher != 'pytorch' or get_device() != 'cuda':
         return
@@ -82,7 +82,7 @@ def _rejoin_on_gpu(cfg: Config) -> None:
 
 
 def _join_group(backend: str, seconds: float | None) -> None:
-    """Starts the process group, among the processes of this attempt.
+    """Start the process group, among the processes of this attempt.
 
     torchrun keeps its store over restarts: without a prefix a process may
     read there the address of one that has died.

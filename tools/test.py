@@ -32,7 +32,7 @@ from mmmgd.config import student_config
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Returns the parser with the arguments that only testing has."""
+    """Return the parser with the arguments that only testing has."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         'config', help='config file: of the distillation, or of the student'
@@ -50,7 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
-    """Evaluates.
+    """Evaluate.
 
     Args:
         argv (Sequence[str], optional): Arguments. Defaults to ``sys.argv``.
@@ -89,7 +89,7 @@ class MustFit(Hook):
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Loads once more, and looks at what was missing."""
+        """Load once more, and look at what was missing."""
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
@@ -99,7 +99,7 @@ class MustFit(Hook):
             (k.removeprefix('module.'), v) for k, v in state.items()
         )
         # Layers convert the tensors of older versions by what is said here.
-        state._metadata = versions
+        vars(state)['_metadata'] = versions
         try:
             missing = set(model.load_state_dict(state, strict=False)[0])
         except RuntimeError as error:  # sizes differ; torch names them
@@ -115,7 +115,7 @@ class MustFit(Hook):
 
 
 def check_out(out: str | None) -> Path | None:
-    """Returns ``--out`` as a path, or ends if its kind is unknown."""
+    """Return ``--out`` as a path, or end if its kind is unknown."""
     if out is None:
         return None
     if not out.endswith(('.json', '.pkl', '.pickle')):
@@ -127,7 +127,7 @@ def check_out(out: str | None) -> Path | None:
 
 
 def write_metrics(metrics: dict[str, Any], path: Path) -> None:
-    """Writes the metrics as json; a reader never sees half a file."""
+    """Write the metrics as json; a reader never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
     # tolist: some metrics are numpy or torch numbers, some per-class arrays.
@@ -138,7 +138,7 @@ def write_metrics(metrics: dict[str, Any], path: Path) -> None:
 
 
 def dump_predictions(runner: Runner, path: Path) -> None:
-    """Adds the metric that writes all predictions into one pickle."""
+    """Add the metric that writes all predictions into one pickle."""
     # mmdet's own dump packs masks, and its analysis tools read that form.
     kind = (
         'mmdet.DumpDetResults'
@@ -151,7 +151,7 @@ def dump_predictions(runner: Runner, path: Path) -> None:
 
 
 def apply_show_dir(cfg: Config, folder: str) -> None:
-    """Lets the visualization hook paint each prediction into a folder."""
+    """Let the visualization hook paint each prediction into a folder."""
     hook = cfg.get('default_hooks', {}).get('visualization') or {}
     kind = str(hook.get('type')).split('.')[-1]
     if kind == 'DetVisualizationHook':

@@ -23,7 +23,7 @@ from mmmgd.checkpoints.reading import CheckpointError
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Returns the parser with the arguments that only training has."""
+    """Return the parser with the arguments that only training has."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument(
@@ -49,7 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Trains.
+    """Train.
 
     Args:
         argv (Sequence[str], optional): Arguments. Defaults to ``sys.argv``.
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = load_config(args)
     notes = apply_resume(cfg, after_restart(args.resume, Path(cfg.work_dir)))
     if args.amp:
-        notes.append(apply_amp(cfg))
+        notes += apply_amp(cfg)
     if args.auto_scale_lr:
         apply_auto_scale_lr(cfg)
 
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def after_restart(resume: str | None, work_dir: Path) -> str | None:
-    """Returns ``--resume`` as it is meant after torchrun started us again.
+    """Return ``--resume`` as it is meant after torchrun started us again.
 
     A restarted training goes on from its own last checkpoint, however it was
     sent. So that none of an older training is taken for it, the first start
@@ -91,7 +91,7 @@ def after_restart(resume: str | None, work_dir: Path) -> str | None:
 
 
 def apply_resume(cfg: Config, resume: str | None) -> list[str]:
-    """Sets ``resume`` and ``load_from``.
+    """Set ``resume`` and ``load_from``.
 
     A start from the beginning keeps the config's ``load_from``: a job that
     is always sent with ``--resume`` then begins like one sent without.
@@ -105,8 +105,8 @@ def apply_resume(cfg: Config, resume: str | None) -> list[str]:
     """
     if resume is None:
         return []
-    notes = []
-    path = resume
+    notes: list[str] = []
+    path: str | None = resume
     if resume == 'auto':
         try:
             path = find_latest(cfg.work_dir, log=notes.append)
@@ -123,11 +123,11 @@ def apply_resume(cfg: Config, resume: str | None) -> list[str]:
     return [*notes, f"--resume: going on from '{path}'."]
 
 
-def apply_amp(cfg: Config) -> str | None:
-    """Turns the optimizer wrapper into an ``AmpOptimWrapper``.
+def apply_amp(cfg: Config) -> list[str]:
+    """Turn the optimizer wrapper into an ``AmpOptimWrapper``.
 
     Returns:
-        str | None: A line for the log if the config had done it already.
+        list[str]: Lines for the log.
     """
     wrapper = cfg.get('optim_wrapper')
     if not wrapper:
@@ -143,7 +143,7 @@ def apply_amp(cfg: Config) -> str | None:
     if get_device() == 'cpu' and name == 'OptimWrapper':
         # MMEngine's wrapper refuses the CPU.
         wrapper.type = 'mmmgd.CPUAmpOptimWrapper'
-        return '--amp: bfloat16 on the CPU.'
+        return ['--amp: bfloat16 on the CPU.']
     if get_device() in ('cpu', 'mps'):
         fail(
             '--amp: AmpOptimWrapper needs CUDA, NPU, MLU or MUSA, but this '
@@ -151,14 +151,14 @@ def apply_amp(cfg: Config) -> str | None:
             "the CPU with optim_wrapper.type='OptimWrapper'."
         )
     if name == 'AmpOptimWrapper':
-        return '--amp: the config uses AmpOptimWrapper already.'
+        return ['--amp: the config uses AmpOptimWrapper already.']
     wrapper.type = 'AmpOptimWrapper'
     wrapper.setdefault('loss_scale', 'dynamic')
-    return None
+    return []
 
 
 def apply_auto_scale_lr(cfg: Config) -> None:
-    """Switches ``auto_scale_lr`` on."""
+    """Switch ``auto_scale_lr`` on."""
     if not cfg.get('auto_scale_lr', {}).get('base_batch_size'):
         fail(
             '--auto-scale-lr needs the batch size that the learning rate was '

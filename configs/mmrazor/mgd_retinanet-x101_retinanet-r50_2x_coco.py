@@ -11,7 +11,7 @@ recorders = {
     level: dict(type='ModuleOutputs', source=f'neck.fpn_convs.{i}.conv')
     for i, level in enumerate(levels)
 }
-teacher_ckpt = 'https://download.openmmlab.com/mmdetection/v2.0/retinanet/retinanet_x101_64x4d_fpn_1x_coco/retinanet_x101_64x4d_fpn_1x_coco_20200130-366f5af1.pth'  # noqa: E501
+teacher_ckpt = 'https://download.openmmlab.com/mmdetection/v2.0/retinanet/retinanet_x101_64x4d_fpn_1x_coco/retinanet_x101_64x4d_fpn_1x_coco_20200130-366f5af1.pth'
 
 # The student's neck and head start from the teacher's weights.
 student = _base_.model

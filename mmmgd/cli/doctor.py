@@ -66,18 +66,18 @@ class Remedies:
         self.pip = f'{shlex.quote(python)} -m pip'
 
     def pinned(self, *modules: str) -> str:
-        """Names what to install for modules, as our own extras pin it."""
+        """Name what to install for modules, as our own extras pin it."""
         pins = pins_of(self.stack)
         index = list(STACKS).index(self.stack)
         names = [DISTRIBUTIONS[module][index] for module in modules]
         return shlex.join(pins.get(name, name) for name in names)
 
     def build_tools(self) -> str:
-        """Installs what compiling and building from source needs."""
+        """Install what compiling and building from source needs."""
         return f'{self.pip} install {shlex.join(pins_of("build").values())}'
 
     def reinstall(self, *modules: str) -> str:
-        """Removes every distribution of the modules, and builds them anew."""
+        """Remove every distribution of the modules, and build them anew."""
         old = [name for module in modules for name in self.found[module]]
         remove = f'{self.pip} uninstall -y {shlex.join(old)} && ' * bool(old)
         return (
@@ -87,7 +87,7 @@ class Remedies:
         )
 
     def install(self, module: str) -> str:
-        """Installs a module that is not there."""
+        """Install a module that is not there."""
         if module in ('torch', 'torchvision', 'numpy'):
             names = self.pinned('torch', 'torchvision', 'numpy')
             return f'{self.pip} install {names}'
@@ -97,7 +97,7 @@ class Remedies:
         return f'{self.pip} install {self.pinned(module)}{more}'
 
     def mend(self, module: str, error: str) -> str:
-        """Mends a module whose import ends with `error`."""
+        """Repair a module whose import ends with `error`."""
         if module == 'operators' or 'mmcv._ext' in error:
             return self.reinstall('mmcv')
         missing = re.search(r"No module named '(\w+)", error)
@@ -115,7 +115,7 @@ def diagnose(
     findings: dict[str, Finding],
     remedies: Remedies,
 ) -> list[Problem]:
-    """Lists what is broken, each cause once."""
+    """List what is broken, each cause once."""
     if len(stacks) > 1:
         modules = [m for m in ('mmengine', 'mmcv', *CODEBASES) if found[m]]
         names = ', '.join(name for m in modules for name in found[m])
@@ -140,7 +140,7 @@ def diagnose(
 
 
 def version_lines(found: dict[str, list[str]]) -> list[str]:
-    """Lists versions, each with the distribution that provides the module."""
+    """List versions, each with the distribution that provides the module."""
     lines = [f'  {"python":12}{platform.python_version()}  {sys.executable}']
     lines.append(f'  {"mmmgd":12}{__version__}')
     for module, names in found.items():
@@ -151,7 +151,7 @@ def version_lines(found: dict[str, list[str]]) -> list[str]:
 
 
 def codebase_line(module: str, finding: Finding, command: str) -> str:
-    """Says whether a codebase can be used, and if not, what would help."""
+    """Say whether a codebase can be used, and if not, what would help."""
     task = CODEBASES[module]
     if command:
         return f'  no   {task}: {module} is not installed; {command}'
@@ -161,7 +161,7 @@ def codebase_line(module: str, finding: Finding, command: str) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Prints the report; returns 1 if something needed is broken."""
+    """Print the report; return 1 if something needed is broken."""
     if argv:
         print(f'doctor takes no arguments, but got {argv}', file=sys.stderr)
         return 2

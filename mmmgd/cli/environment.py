@@ -68,13 +68,13 @@ class Finding(NamedTuple):
 
 
 def run_probes(names: list[str]) -> None:
-    """Runs probes in this process, printing a line before and after each."""
+    """Run probes in this process, printing a line before and after each."""
     for name in names:
         print(f'\n{MARK}{json.dumps([name, None])}', flush=True)
         scope: dict[str, str] = {'__name__': 'probe'}
         error = ''
         try:
-            exec(PROBES[name], scope)
+            exec(PROBES[name], scope)  # noqa: S102  (text of this file)
         except BaseException as exc:  # even SystemExit is only a finding
             error = traceback.format_exception_only(exc)[-1].strip()
         found = [name, [error[:300], scope.get('info', '')]]
@@ -82,7 +82,7 @@ def run_probes(names: list[str]) -> None:
 
 
 def probe(names: list[str]) -> dict[str, Finding]:
-    """Runs probes in child processes; a crash is a finding like any other."""
+    """Run probes in child processes; a crash is a finding like any other."""
     findings: dict[str, Finding] = {}
     code = 'import sys; from mmmgd.cli.environment import run_probes as run; '
     code += 'run(sys.argv[1:])'
@@ -106,7 +106,7 @@ def probe(names: list[str]) -> dict[str, Finding]:
 
 
 def installed() -> dict[str, list[str]]:
-    """Maps each module to the distributions that provide it here."""
+    """Map each module to the distributions that provide it here."""
     names = {
         (dist.metadata['Name'] or '').lower().replace('_', '-')
         for dist in metadata.distributions()
@@ -118,7 +118,7 @@ def installed() -> dict[str, list[str]]:
 
 
 def stacks_of(found: dict[str, list[str]]) -> list[str]:
-    """Lists the stacks found here, the one with more distributions first."""
+    """List the stacks found here, the one with more distributions first."""
     shared = {c[0] for c in DISTRIBUTIONS.values() if c[0] == c[1]}
     own = {name for names in found.values() for name in names} - shared
     count = Counter(
@@ -128,7 +128,7 @@ def stacks_of(found: dict[str, list[str]]) -> list[str]:
 
 
 def pins_of(extra: str) -> dict[str, str]:
-    """Maps distribution names to the requirements of one of our extras.
+    """Map distribution names to the requirements of one of our extras.
 
     They are read from the checkout if there is one, else from what pip
     recorded when mmmgd was installed.

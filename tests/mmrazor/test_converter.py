@@ -13,7 +13,7 @@ from mmmgd.config import student_config
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tools/model_converters'))
 
-import distilled  # noqa: E402
+import distilled
 
 POINTS = ['backbone.layer3', 'backbone.layer4']
 WIDTHS = [(16, 24), (32, 48)]

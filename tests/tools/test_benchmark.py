@@ -9,9 +9,9 @@ from torch.profiler import profile
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))
 
-from benchmark import generator, models, step  # noqa: E402
+from benchmark import generator, models, step
 
-from mmmgd.config import read_config  # noqa: E402
+from mmmgd.config import read_config
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ def test_a_file_with_code_is_refused_in_one_line(
     torch.save(file, 'bait.pth')
     argv = ['tiny.py', '--work-dir', str(project / f'bait-{door}')]
     options = ['--cfg-options', f'experiment_name=bait-{door}']
-    with pytest.raises(SystemExit, match="error: 'bait.pth'.*mkdir.*TRUST="):
+    message = "error: 'bait.pth'.*mkdir.*TRUST="
+    with pytest.raises(SystemExit, match=message):  # noqa: PT012
         if door == 'test':
             tester.main(['tiny.py', 'bait.pth', *argv[1:], *options])
         elif door == 'resume':

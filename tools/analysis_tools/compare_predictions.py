@@ -26,7 +26,7 @@ TITLE = 20  # pixels, the height of the titles
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Reads the arguments, paints, writes."""
+    """Read the arguments, paint, write."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--images', type=int, default=6, help='how many')
@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         '--score', type=float, default=0.3, help='paint nothing below'
     )
     args = parser.parse_args(argv)
-    titles, columns = ['image', 'truth'], []
+    titles = ['image', 'truth']
+    columns: list[list[np.ndarray]] = []
     for title, config, checkpoint in args.model:
         cfg = student_config(read_config(config))
         with DefaultScope.overwrite_default_scope(cfg.default_scope):
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def paint(
     cfg: Config, checkpoint: str, count: int, score: float
 ) -> list[tuple[np.ndarray, ...]]:
-    """Returns image, truth and prediction of the first images."""
+    """Return image, truth and prediction of the first images."""
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     model = MODELS.build(cfg.model).eval()
     model.load_state_dict(read_state_dict(checkpoint), strict=True)
@@ -96,7 +97,7 @@ def paint(
 def mosaic(
     titles: Sequence[str], columns: Sequence[Sequence[np.ndarray]]
 ) -> Image.Image:
-    """Puts pictures into a table with titles."""
+    """Put pictures into a table with titles."""
     size = (TILE * len(columns), TITLE + TILE * len(columns[0]))
     sheet = Image.new('RGB', size, 'white')
     draw = ImageDraw.Draw(sheet)

@@ -31,7 +31,7 @@ DEFAULTS = (
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measures and prints one line for each size."""
+    """Measure and print one line for each size."""
     args = parse(argv)
     where = environment(args.device)
     print(', '.join(f'{key} {value}' for key, value in where.items()))
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Reads the arguments."""
+    """Read the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument(
         '--channels',
@@ -72,7 +72,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def cases(args: argparse.Namespace) -> Sequence[tuple]:
-    """Returns what to measure: the one case asked for, or the defaults."""
+    """Return what to measure: the one case asked for, or the defaults."""
     if args.sizes is None:
         return DEFAULTS
     ratio = 0.65 if args.mask_ratio is None else args.mask_ratio
@@ -87,7 +87,7 @@ def subjects(
     device: str,
     forced: bool = False,
 ) -> dict[str, Callable[[], None]]:
-    """Builds the two runs, of the same connector and features."""
+    """Build the two runs, of the same connector and features."""
     n, h, w = shape
     connector = MGDConnector(ratio, 'spatial', student, teacher).to(device)
     feature = torch.randn(n, student, h, w, device=device, requires_grad=True)

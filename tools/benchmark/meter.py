@@ -20,7 +20,7 @@ def interleave(
     warmup: int,
     device: str,
 ) -> dict[str, list[float]]:
-    """Times subjects in turn, A B A B, so that a drift meets all alike.
+    """Time subjects in turn, A B A B, so that a drift meets all alike.
 
     Args:
         subjects (Mapping): What to run, by name.
@@ -45,19 +45,19 @@ def interleave(
 
 
 def median(seconds: Mapping[str, list[float]]) -> dict[str, float]:
-    """Returns the median of each subject."""
+    """Return the median of each subject."""
     return {name: statistics.median(runs) for name, runs in seconds.items()}
 
 
 def count_operations(run: Callable[[], None]) -> int:
-    """Counts floating-point operations of products and convolutions."""
+    """Count floating-point operations of products and convolutions."""
     with FlopCounterMode(display=False) as counter:
         run()
     return counter.get_total_flops()
 
 
 def peak_rate(device: str, size: int = 2048) -> float:
-    """Measures operations a second of a float32 product of matrices."""
+    """Measure operations a second of a float32 product of matrices."""
     a, b = (torch.randn(size, size, device=device) for _ in range(2))
     out = torch.empty_like(a)
     subject = {'product': lambda: _drop(torch.mm(a, b, out=out))}
@@ -66,7 +66,7 @@ def peak_rate(device: str, size: int = 2048) -> float:
 
 
 def start_peak(device: str) -> None:
-    """Forgets the peak of memory so far."""
+    """Forget the peak of memory so far."""
     gc.collect()
     if device != 'cpu':
         torch.cuda.reset_peak_memory_stats()
@@ -75,7 +75,7 @@ def start_peak(device: str) -> None:
 
 
 def peak_bytes(device: str) -> int | None:
-    """Returns the peak since: of the GPU, or of the process (Linux only)."""
+    """Return the peak since: of the GPU, or of the process (Linux only)."""
     if device != 'cpu':
         return torch.cuda.max_memory_allocated()
     if not STATUS.exists():
@@ -85,12 +85,12 @@ def peak_bytes(device: str) -> int | None:
 
 
 def size_of(tensors: Mapping[str, Tensor]) -> int:
-    """Adds up bytes."""
+    """Add up bytes."""
     return sum(x.numel() * x.element_size() for x in tensors.values())
 
 
 def size_of_state(optimizer: torch.optim.Optimizer) -> int:
-    """Adds up the bytes of an optimizer's state."""
+    """Add up the bytes of an optimizer's state."""
     states = enumerate(optimizer.state.values())
     return size_of(
         {
@@ -103,7 +103,7 @@ def size_of_state(optimizer: torch.optim.Optimizer) -> int:
 
 
 def environment(device: str) -> dict:
-    """Describes the machine: what a time depends on."""
+    """Describe the machine: what a time depends on."""
     return dict(
         date=time.strftime('%Y-%m-%d'),
         torch=torch.__version__,
@@ -116,7 +116,7 @@ def environment(device: str) -> dict:
 
 
 def optimizer_of(model: nn.Module) -> torch.optim.Optimizer:
-    """Returns SGD that works as hard as any, but changes nothing."""
+    """Return SGD that works as hard as any, but changes nothing."""
     return torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9)
 
 

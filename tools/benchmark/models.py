@@ -17,13 +17,14 @@ from torch import Tensor, nn
 
 from mmmgd.config import read_config
 from mmmgd.models import MGDConnector, MGDDistill, MGDLoss
+from mmmgd.models.term import DistillTerm
 
 # Objects in an image, and pixels of the side of one.
 OBJECTS, SIDE = 8, 64
 
 
 def build_ours(cfg: Config, **teacher: Any) -> MGDDistill:
-    """Builds the config's model as it is trained, on random weights.
+    """Build the config's model as it is trained, on random weights.
 
     Args:
         cfg (Config): Config of an MGDDistill.
@@ -40,7 +41,7 @@ def build_ours(cfg: Config, **teacher: Any) -> MGDDistill:
 
 
 def build_mmrazor(cfg: Config, ours: MGDDistill) -> nn.Module:
-    """Builds MMRazor's model for the same pair, with its own MGD.
+    """Build MMRazor's model for the same pair, with its own MGD.
 
     Args:
         cfg (Config): Config of an MGDDistill.
@@ -80,7 +81,7 @@ def build_mmrazor(cfg: Config, ours: MGDDistill) -> nn.Module:
 
 
 def _distiller(ours: MGDDistill) -> dict:
-    """Translates `distill` for MMRazor's ConfigurableDistiller."""
+    """Translate `distill` for MMRazor's ConfigurableDistiller."""
     parts: dict[str, dict] = {
         key: {}
         for key in (
@@ -92,6 +93,7 @@ def _distiller(ours: MGDDistill) -> dict:
         )
     }
     for term in ours.terms.values():
+        assert isinstance(term, DistillTerm)
         if not isinstance(term.loss, MGDLoss):
             raise ValueError(
                 f'Expected losses of type MGDLoss to compare with MMRazor, '
@@ -100,6 +102,7 @@ def _distiller(ours: MGDDistill) -> dict:
         for name, pair, connector in zip(
             term.log_names, term.pairs, term.connectors, strict=True
         ):
+            assert isinstance(connector, MGDConnector)
             key = name.replace('.', '_')
             _add_pair(parts, key, pair, connector, term.loss.loss_weight)
     return dict(type='ConfigurableDistiller', **parts)
@@ -131,7 +134,7 @@ def _add_pair(
 def make_batch(
     scope: str, images: int, size: tuple[int, int], device: str
 ) -> tuple[Tensor, list]:
-    """Makes normalised images with labels of the scope's package.
+    """Make normalised images with labels of the scope's package.
 
     Args:
         scope (str): 'mmpretrain', 'mmdet' or 'mmseg'.

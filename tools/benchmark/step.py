@@ -38,13 +38,13 @@ SCRIPT = Path(__file__).parents[1] / 'analysis_tools' / 'benchmark.py'
 
 
 def main(argv: Sequence[str] | None = None) -> dict:
-    """Reads the arguments, measures, prints, writes."""
+    """Read the arguments, measure, print, write."""
     argv = list(sys.argv[1:] if argv is None else argv)
     args = parse(argv)
     MMLogger.get_instance('benchmark', log_level='WARNING')
     cfg = read_config(args.config, args.cfg_options)
     if args.peak_of:
-        result = dict(peak=measure_peak(cfg, args))
+        result: dict = dict(peak=measure_peak(cfg, args))
     else:
         result = measure(cfg, args)
         result['peak_memory'] = {
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> dict:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Reads the arguments."""
+    """Read the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('config')
     parser.add_argument('--against', choices=['mmrazor'])
@@ -95,7 +95,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def measure(cfg: Config, args: argparse.Namespace) -> dict:
-    """Times the step and its parts; counts operations and bytes."""
+    """Time the step and its parts; count operations and bytes."""
     subjects, models, optimizers = build(cfg, args)
     subjects = {k: v for k, v in subjects.items() if k in args.subjects}
     peak = peak_rate(args.device)
@@ -123,7 +123,7 @@ def measure(cfg: Config, args: argparse.Namespace) -> dict:
 
 
 def measure_peak(cfg: Config, args: argparse.Namespace) -> int | None:
-    """Returns the peak of memory of a process that runs one subject."""
+    """Return the peak of memory of a process that runs one subject."""
     subjects, _, _ = build(cfg, args, args.peak_of)
     start_peak(args.device)
     for _ in range(2):
@@ -132,7 +132,7 @@ def measure_peak(cfg: Config, args: argparse.Namespace) -> int | None:
 
 
 def checkpoint_sizes(models: dict, optimizers: dict) -> dict[str, int]:
-    """Returns the bytes of weights and optimizer state in a file of each."""
+    """Return the bytes of weights and optimizer state in a file of each."""
     sizes = {}
     for name, model in models.items():
         if not optimizers[name].state:
@@ -143,7 +143,7 @@ def checkpoint_sizes(models: dict, optimizers: dict) -> dict[str, int]:
 
 
 def table(result: dict) -> str:
-    """Formats the result for a terminal."""
+    """Format the result for a terminal."""
     peak = result['peak_operations_per_second']
     lines = [
         f'{result["config"]}: {result["images"]} x {result["size"]}, '
@@ -171,7 +171,7 @@ def table(result: dict) -> str:
 
 
 def _peak_in_a_process(argv: Sequence[str], name: str) -> int | None:
-    """Runs one subject in a process of its own, for its peak of memory."""
+    """Run one subject in a process of its own, for its peak of memory."""
     kept = [a for i, a in enumerate(argv) if not _is_out(argv, i)]
     command = [sys.executable, str(SCRIPT), *kept, '--peak-of', name]
     done = subprocess.run(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from torch import nn
 
 from mmmgd.models import MGDDistill
@@ -20,7 +21,7 @@ SUBJECTS = ('step', 'student', 'mmrazor', 'teacher', 'connectors')
 def build(
     cfg: Config, args: argparse.Namespace, only: str | None = None
 ) -> tuple[dict[str, Run], dict[str, nn.Module], dict]:
-    """Builds what is timed, by name; ``only`` one model if named."""
+    """Build what is timed, by name; ``only`` one model if named."""
     options = dict(dtype=args.teacher_dtype, compile=args.compile)
     ours = build_ours(cfg, **options).to(args.device)
     batch = make_batch(
@@ -43,12 +44,12 @@ def build(
 
 
 def _step(
-    model: nn.Module,
+    model: BaseModel,
     optimizer: torch.optim.Optimizer,
     batch: tuple,
     args: argparse.Namespace,
 ) -> Run:
-    """One step of training: losses, gradients, optimizer."""
+    """Return one step of training: losses, gradients, optimizer."""
 
     def run() -> None:
         samples = copy.deepcopy(batch[1])
@@ -65,7 +66,7 @@ def _step(
 def _connectors(
     model: MGDDistill, batch: tuple, args: argparse.Namespace
 ) -> Run:
-    """Align, mask, generator and loss on features that are there."""
+    """Return align, mask, generator and loss on recorded features."""
     with torch.no_grad(), model._tap.record() as recorded:
         model.student(batch[0], copy.deepcopy(batch[1]), mode='loss')
     student = {k: v.detach().requires_grad_() for k, v in recorded.items()}

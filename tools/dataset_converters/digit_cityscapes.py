@@ -4,8 +4,10 @@
 ``gtFine``, ``<name>_gtFine_labelTrainIds.png`` with the class of each pixel.
 """
 
+from pathlib import Path
+
 import numpy as np
-from digit_scenes import CLASSES, make_scene
+from digit_scenes import CLASSES, Scans, Scene, make_scene
 from PIL import Image, ImageFilter
 
 SEGMENTATION_CLASSES = ('background', *CLASSES)
@@ -13,7 +15,7 @@ IGNORED = 255
 CITY = 'digits'
 
 
-def label_map(scene):
+def label_map(scene: Scene) -> np.ndarray:
     """Return the class of each pixel, uint8, (H, W).
 
     0 is the background, a digit its own number plus one. The pixels just
@@ -30,14 +32,16 @@ def label_map(scene):
     return labels
 
 
-def write_cityscapes(out, scans, counts, size=128):
+def write_cityscapes(
+    out: Path, scans: Scans, counts: dict[str, int], size: int = 128
+) -> None:
     """Write scenes like Cityscapes into an empty folder.
 
     Args:
-        out (Path): The folder.
-        scans (dict): Images and labels to choose from, for each split.
-        counts (dict): Scenes of each split.
-        size (int): Height and width of the images.
+        out: The folder.
+        scans: Images and labels to choose from, for each split.
+        counts: Scenes of each split.
+        size: Height and width of the images.
     """
     for split, count in counts.items():
         folders = [

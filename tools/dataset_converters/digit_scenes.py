@@ -7,6 +7,7 @@ format; ``digits.py`` is the command line.
 """
 
 import json
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image, ImageDraw
 from pycocotools import mask as coco_mask
 
 CLASSES = tuple('0123456789')
+SMOOTH = Image.Resampling.BICUBIC
 DIGITS = (3, 6)  # in a scene, fewest and most
 SIDE = (12, 64)  # of a scan when placed, in pixels
 STROKES = (3, 8)
@@ -21,14 +23,17 @@ MAX_SHARED = 0.25  # of a digit: what later ones hide, or it hides of others
 MIN_AREA = 12  # visible pixels that a digit must keep
 TRIES = 20  # places tried for a digit before it is left out
 
+# split -> images (n, 8, 8) and labels (n,) to choose from
+Scans = dict[str, tuple[np.ndarray, np.ndarray]]
+
 
 class Scene(NamedTuple):
     """An image and what can be seen in it.
 
     Attributes:
-        image (np.ndarray): RGB, uint8, with shape (H, W, 3).
-        masks (np.ndarray): Visible part of each digit, bool, (n, H, W).
-        labels (np.ndarray): Digit of each mask, (n,).
+        image: RGB, uint8, with shape (H, W, 3).
+        masks: Visible part of each digit, bool, (n, H, W).
+        labels: Digit of each mask, (n,).
     """
 
     image: np.ndarray
@@ -36,17 +41,22 @@ class Scene(NamedTuple):
     labels: np.ndarray
 
 
-def draw_scene(rng, scans, labels, size=128):
+def draw_scene(
+    rng: np.random.Generator,
+    scans: np.ndarray,
+    labels: np.ndarray,
+    size: int = 128,
+) -> Scene:
     """Draw one scene; the same state of ``rng`` gives the same pixels.
 
     Args:
-        rng (np.random.Generator): Where all choices come from.
-        scans (np.ndarray): Digits to choose from, uint8, (n, 8, 8).
-        labels (np.ndarray): Which digit each scan is, (n,).
-        size (int): Height and width of the image.
+        rng: Where all choices come from.
+        scans: Digits to choose from, uint8, (n, 8, 8).
+        labels: Which digit each scan is, (n,).
+        size: Height and width of the image.
 
     Returns:
-        Scene: At least one digit, the topmost last.
+        At least one digit, the topmost last.
     """
     image = _background(rng, size)
     masks, chosen = np.zeros((0, size, size), bool), []
@@ -64,12 +74,12 @@ def draw_scene(rng, scans, labels, size=128):
     return Scene(image, masks, np.array(chosen))
 
 
-def _background(rng, size):
+def _background(rng: np.random.Generator, size: int) -> np.ndarray:
     """Return coarse and fine blots with strokes, float, (size, size, 3)."""
     image = rng.uniform(30, 90) + np.zeros((size, size, 3))
     for cells, strength in ((4, 60), (24, 30)):
-        blots = rng.integers(0, 256, (cells, cells, 3), np.uint8)
-        blots = Image.fromarray(blots).resize((size, size), Image.BICUBIC)
+        pixels = rng.integers(0, 256, (cells, cells, 3), np.uint8)
+        blots = Image.fromarray(pixels).resize((size, size), SMOOTH)
         image += strength * (np.asarray(blots) / 255 - 0.5)
     strokes = Image.fromarray(image.clip(0, 255).astype(np.uint8))
     draw = ImageDraw.Draw(strokes)
@@ -87,7 +97,9 @@ def _background(rng, size):
     return np.asarray(strokes).astype(float)
 
 
-def _place(rng, scan, masks, size):
+def _place(
+    rng: np.random.Generator, scan: np.ndarray, masks: np.ndarray, size: int
+) -> np.ndarray | None:
     """Return how much ink of a scan is at each pixel, and None for no room.
 
     There is room where the digits that lie there stay visible enough.
@@ -96,7 +108,7 @@ def _place(rng, scan, masks, size):
         side = int(rng.integers(SIDE[0], SIDE[1] + 1))
         left, top = rng.integers(0, size - side + 1, 2)
         # Pillow resizes bytes in integer arithmetic: the same everywhere.
-        large = Image.fromarray(scan).resize((side, side), Image.BICUBIC)
+        large = Image.fromarray(scan).resize((side, side), SMOOTH)
         ink = np.zeros((size, size))
         ink[top : top + side, left : left + side] = np.asarray(large) / 255
         ink = ((ink - 0.4) / 0.4).clip(0, 1)  # sharper than the scan
@@ -110,28 +122,33 @@ def _place(rng, scan, masks, size):
     return None
 
 
-def make_scene(split, number, scans, labels, size):
+def make_scene(
+    split: str, number: int, scans: np.ndarray, labels: np.ndarray, size: int
+) -> Scene:
     """Draw a scene by its number; a larger set contains the smaller one."""
     rng = np.random.default_rng([('train', 'val').index(split), number])
     return draw_scene(rng, scans, labels, size)
 
 
-def write_coco(out, scans, counts, size=128):
+def write_coco(
+    out: Path, scans: Scans, counts: dict[str, int], size: int = 128
+) -> None:
     """Write scenes like COCO into an empty folder.
 
     ``<split>/NNNN.png`` and ``annotations/instances_<split>.json``; category
     ids are the digits plus one.
 
     Args:
-        out (Path): The folder.
-        scans (dict): Images and labels to choose from, for each split.
-        counts (dict): Scenes of each split.
-        size (int): Height and width of the images.
+        out: The folder.
+        scans: Images and labels to choose from, for each split.
+        counts: Scenes of each split.
+        size: Height and width of the images.
     """
     (out / 'annotations').mkdir(parents=True)
     for split, count in counts.items():
         (out / split).mkdir()
-        images, annotations = [], []
+        images: list[dict] = []
+        annotations: list[dict] = []
         for number in range(count):
             scene = make_scene(split, number, *scans[split], size)
             name = f'{number:04d}.png'
@@ -157,7 +174,7 @@ def write_coco(out, scans, counts, size=128):
         file.write_text(json.dumps(content) + '\n')
 
 
-def describe(mask):
+def describe(mask: np.ndarray) -> dict:
     """Return the box, area and run lengths of a mask, as COCO has them."""
     rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
     y, x = np.nonzero(mask)

@@ -14,7 +14,9 @@ import argparse
 import hashlib
 import json
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from digit_cityscapes import write_cityscapes
@@ -26,25 +28,25 @@ NUM_CLASSES = 10
 POOL_PER_CLASS = 74  # scans kept for training; all others are for validation
 RECORD = 'digits.json'  # written last: its digest says the folder is whole
 # layout -> default folder, and what writes its scenes
-LAYOUTS = {
+LAYOUTS: dict[str, tuple[Path, Callable | None]] = {
     'folder': (Path('data/digits'), None),
     'coco': (Path('data/digits_coco'), write_coco),
     'cityscapes': (Path('data/digits_cityscapes'), write_cityscapes),
 }
 
 
-def split_scans(train_per_class):
+def split_scans(train_per_class: int) -> dict[str, np.ndarray]:
     """Divide the scans into training and validation.
 
     The validation scans are the same whatever ``train_per_class`` is, and a
     larger training set contains the smaller one.
 
     Args:
-        train_per_class (int): Training scans of each digit, 1 to 74.
+        train_per_class: Training scans of each digit, 1 to 74.
 
     Returns:
-        dict[str, np.ndarray]: Under 'train' and 'val', the numbers of the
-        scans in ``load_digits``, sorted.
+        Under 'train' and 'val', the numbers of the scans in
+        ``load_digits``, sorted.
     """
     if not 1 <= train_per_class <= POOL_PER_CLASS:
         raise ValueError(
@@ -64,14 +66,14 @@ def split_scans(train_per_class):
     }
 
 
-def load_scans():
+def load_scans() -> tuple[np.ndarray, np.ndarray]:
     """Return images (1797, 8, 8) in 0..255 and labels (1797,)."""
     digits = load_digits()
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     return images, digits.target
 
 
-def write_folders(out, train_per_class):
+def write_folders(out: Path, train_per_class: int) -> None:
     """Write ImageNet's layout, one folder a class, into an empty folder."""
     images, labels = load_scans()
     for split, scans in split_scans(train_per_class).items():
@@ -81,16 +83,23 @@ def write_folders(out, train_per_class):
             Image.fromarray(images[scan]).save(folder / f'{scan:04d}.png')
 
 
-def write_scenes(out, train_per_class, layout, scenes, size):
+def write_scenes(
+    out: Path,
+    train_per_class: int,
+    layout: str,
+    scenes: Sequence[int],
+    size: int,
+) -> None:
     """Write scenes of the training and of the validation scans."""
     images, labels = load_scans()
     splits = split_scans(train_per_class).items()
     scans = {split: (images[of], labels[of]) for split, of in splits}
     write = LAYOUTS[layout][1]
+    assert write is not None
     write(out, scans, dict(zip(scans, scenes, strict=True)), size)
 
 
-def digest(folder):
+def digest(folder: Path) -> str:
     """Return a SHA-256 over the names and bytes of all files but RECORD."""
     total = hashlib.sha256()
     files = [*folder.rglob('*.png'), *folder.rglob('*/*.json')]
@@ -100,7 +109,7 @@ def digest(folder):
     return total.hexdigest()
 
 
-def read_record(out):
+def read_record(out: Path) -> dict | None:
     """Return the record of a whole folder, and None for any other."""
     try:
         record = json.loads((out / RECORD).read_text())
@@ -109,7 +118,7 @@ def read_record(out):
     return record if record.get('digest') == digest(out) else None
 
 
-def check_replaceable(out):
+def check_replaceable(out: Path) -> None:
     """Stop before deleting anything that this script did not write."""
     if out.exists() and not out.is_dir():
         raise SystemExit(f'{out} is a file: choose another --out')
@@ -122,19 +131,19 @@ def check_replaceable(out):
         )
 
 
-def convert(out, train_per_class, **scenes):
+def convert(out: Path, train_per_class: int, **scenes: Any) -> bool:
     """Write the folder, or keep it if it is whole and of the same settings.
 
     Everything is written next to it and renamed at the end, so that an
     interrupted run leaves nothing that looks like data.
 
     Args:
-        out (Path): The folder.
-        train_per_class (int): Training scans of each digit, 1 to 74.
+        out: The folder.
+        train_per_class: Training scans of each digit, 1 to 74.
         scenes: Other arguments of :func:`write_scenes`, for that layout.
 
     Returns:
-        bool: Whether something was written.
+        Whether something was written.
     """
     settings = {'train_per_class': train_per_class, **scenes}
     record = read_record(out)
@@ -152,7 +161,7 @@ def convert(out, train_per_class, **scenes):
     return True
 
 
-def main():
+def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument(

@@ -59,7 +59,8 @@ def run_all(
         SystemExit: If one fails, with the end of its log. The others are
             stopped.
     """
-    waiting, running = list(stages), []
+    waiting = list(stages)
+    running: list[Running] = []
     done: set[str] = set()
     try:
         while waiting or running:

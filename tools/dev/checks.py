@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
+from typing import Mapping
 
 PYTHONS = {'onedl': ((3, 10), (3, 12)), 'openmmlab': ((3, 10), (3, 11))}
 # Distributions that only one of the stacks has.
@@ -24,13 +25,13 @@ MARKS = {
 COMPILERS = ('c++', 'g++', 'clang++')
 
 
-def dotted(version) -> str:
-    """Writes (3, 11) as 3.11."""
+def dotted(version: tuple) -> str:
+    """Write (3, 11) as 3.11."""
     return '.'.join(str(part) for part in version[:2])
 
 
 def python_problem(stack: str, version: tuple) -> str:
-    """Checks the Python version against the range of the stack."""
+    """Check the Python version against the range of the stack."""
     low, high = PYTHONS[stack]
     if low <= tuple(version[:2]) <= high:
         return ''
@@ -48,7 +49,7 @@ def python_problem(stack: str, version: tuple) -> str:
 
 
 def suitable_python(stack: str) -> str:
-    """Finds the name of a Python on PATH that the stack supports, or ''."""
+    """Find the name of a Python on PATH that the stack supports, or ''."""
     low, high = PYTHONS[stack]
     for minor in range(high[1], low[1] - 1, -1):
         name = f'python3.{minor}'
@@ -63,7 +64,7 @@ def suitable_python(stack: str) -> str:
 
 
 def venv_module_problem() -> str:
-    """Checks that this Python can create environments with pip in them."""
+    """Check that this Python can create environments with pip in them."""
     if importlib.util.find_spec('ensurepip'):
         return ''
     return (
@@ -73,8 +74,8 @@ def venv_module_problem() -> str:
     )
 
 
-def find_compiler(env) -> str:
-    """Finds the C++ compiler that `env` leads to, or ''."""
+def find_compiler(env: Mapping) -> str:
+    """Find the C++ compiler that `env` leads to, or ''."""
     names = [env['CXX']] if env.get('CXX') else COMPILERS
     for name in names:
         if shutil.which(name, path=env.get('PATH', '')):
@@ -82,8 +83,8 @@ def find_compiler(env) -> str:
     return ''
 
 
-def compiler_problem(env, include='') -> str:
-    """Checks that a C++ extension for this Python can be compiled."""
+def compiler_problem(env: Mapping, include: str = '') -> str:
+    """Check that a C++ extension for this Python can be compiled."""
     if not find_compiler(env):
         return (
             "expected a C++ compiler to compile mmcv's operators, but found "
@@ -101,7 +102,7 @@ def compiler_problem(env, include='') -> str:
 
 
 def disk_problem(folder: Path, needed_gb: float) -> str:
-    """Checks the free space of the file system that will hold `folder`."""
+    """Check the free space of the file system that will hold `folder`."""
     folder = Path(folder).absolute()
     while not folder.exists():
         folder = folder.parent
@@ -116,7 +117,7 @@ def disk_problem(folder: Path, needed_gb: float) -> str:
 
 
 def installed_stacks(venv: Path) -> list:
-    """Lists the stacks of which `venv` holds at least one distribution."""
+    """List the stacks of which `venv` holds at least one distribution."""
     names = [p.name for p in venv.glob('lib/python3*/site-packages/*-info')]
     return [
         stack
@@ -126,7 +127,7 @@ def installed_stacks(venv: Path) -> list:
 
 
 def stack_problem(venv: Path, stack: str) -> str:
-    """Checks that `venv` is an environment, and not one of another stack."""
+    """Check that `venv` is an environment, and not one of another stack."""
     if venv.exists() and not (venv / 'pyvenv.cfg').exists():
         return (
             f'{venv} exists but is no virtual environment; choose another '
@@ -143,7 +144,7 @@ def stack_problem(venv: Path, stack: str) -> str:
 
 
 def venv_version(venv: Path) -> tuple:
-    """Returns the Python version of an existing environment, or ()."""
+    """Return the Python version of an existing environment, or ()."""
     try:
         text = (venv / 'pyvenv.cfg').read_text(encoding='utf-8')
     except OSError:
@@ -156,7 +157,7 @@ def venv_version(venv: Path) -> tuple:
 
 
 def install_key(stack: str, version: tuple, files: list) -> str:
-    """Hashes all that decides what an environment must contain."""
+    """Hash all that decides what an environment must contain."""
     digest = hashlib.sha256(f'{stack} {dotted(version)}'.encode())
     for path in sorted(files):
         digest.update(path.name.encode() + b'\0' + path.read_bytes() + b'\0')

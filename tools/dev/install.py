@@ -23,7 +23,7 @@ STAMP = 'mmmgd-installed'
 
 
 def requirement_files(stack: str, root: Path = ROOT) -> dict:
-    """Maps the purpose of a requirement file to its path."""
+    """Map the purpose of a requirement file to its path."""
     names = {name: name for name in COMMON}
     for part in ('torch', 'mmcv', 'codebases'):
         names[part] = f'{stack}-{part}'
@@ -32,13 +32,13 @@ def requirement_files(stack: str, root: Path = ROOT) -> dict:
 
 
 def wanted_key(stack: str, version: tuple, root: Path = ROOT) -> str:
-    """Identifies what an up-to-date environment would contain."""
+    """Identify what an up-to-date environment would contain."""
     files = [*requirement_files(stack, root).values(), root / 'setup.py']
     return checks.install_key(stack, version, files)
 
 
 def is_current(venv: Path, key: str) -> bool:
-    """Tells whether `venv` was completely installed for this key."""
+    """Tell whether `venv` was completely installed for this key."""
     stamp = venv / STAMP
     if not checks.venv_version(venv) or not stamp.exists():
         return False
@@ -46,7 +46,7 @@ def is_current(venv: Path, key: str) -> bool:
 
 
 def preflight(venv: Path, stack: str, version: tuple, find_links: str) -> None:
-    """Raises Problem for the first thing that would make it fail later."""
+    """Raise Problem for the first thing that would make it fail later."""
     site = 'lib/python3*/site-packages'
     has_torch = any(venv.glob(f'{site}/torch-*.dist-info'))
     has_mmcv = any(venv.glob(f'{site}/*mmcv-*.dist-info'))
@@ -62,7 +62,7 @@ def preflight(venv: Path, stack: str, version: tuple, find_links: str) -> None:
 
 
 def version_of(venv: Path, chosen: bool) -> tuple:
-    """Returns the Python version that counts: the environment's, if any."""
+    """Return the Python version that counts: the environment's, if any."""
     here = tuple(sys.version_info[:2])
     there = checks.venv_version(venv)
     if chosen and there and there != here:
@@ -75,7 +75,7 @@ def version_of(venv: Path, chosen: bool) -> tuple:
 
 
 def install(venv: Path, stack: str, find_links: str, version: tuple) -> None:
-    """Fills the environment step by step."""
+    """Fill the environment step by step."""
     files = requirement_files(stack)
     shell = Shell(venv)
     if not checks.venv_version(venv):
@@ -96,7 +96,7 @@ def install(venv: Path, stack: str, find_links: str, version: tuple) -> None:
 
 
 def main(argv: list) -> int:
-    """Parses the command line and reports every expected failure in words."""
+    """Parse the command line and report every expected failure in words."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--stack', default='onedl')
     parser.add_argument('--venv', type=Path, default=Path('.venv'))

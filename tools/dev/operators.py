@@ -9,9 +9,10 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Optional, TextIO
 
 from checks import find_compiler
-from shell import Problem
+from shell import Problem, Shell
 
 # Runs an operator instead of only importing it: a library that was compiled
 # for another torch can load and still give nonsense.
@@ -32,7 +33,7 @@ NINJA = re.compile(r'^\s*\[(\d+)/(\d+)\]')
 
 
 def ninja_progress(line: str) -> tuple:
-    """Reads ninja's `[3/78] c++ ...` as (3, 78); other lines give (0, 0)."""
+    """Read ninja's `[3/78] c++ ...` as (3, 78); other lines give (0, 0)."""
     found = NINJA.match(line)
     return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
 
@@ -44,13 +45,13 @@ class Progress:
         out: Stream to write to; the line moves if it is a terminal.
     """
 
-    def __init__(self, out=None) -> None:
+    def __init__(self, out: Optional[TextIO] = None) -> None:
         self.out = out or sys.stdout
         self.shown = -1
         self.first = (0, 0.0)  # files done, and when, at the first line
 
     def __call__(self, line: str) -> None:
-        """Shows how far the compilation is, if `line` tells."""
+        """Show how far the compilation is, if `line` tells."""
         done, total = ninja_progress(line)
         if not total or done * 20 // total == self.shown:
             return
@@ -67,8 +68,8 @@ class Progress:
         print(text, end=end, file=self.out, flush=True)
 
 
-def proof_problem(shell, requirement: Path, devices: list) -> str:
-    """Runs an operator on each device; returns the error, or ''."""
+def proof_problem(shell: Shell, requirement: Path, devices: list) -> str:
+    """Run an operator on each device; return the error, or ''."""
     pin = requirement.read_text(encoding='utf-8').split()[0]
     status, output = shell.ask(['-I', '-c', PROOF, pin, *devices])
     if not status:
@@ -77,13 +78,15 @@ def proof_problem(shell, requirement: Path, devices: list) -> str:
     return lines[-1] if lines else f'exit status {status}'
 
 
-def ensure_operators(shell, requirement: Path, find_links='') -> None:
-    """Installs mmcv so that its operators work, or raises Problem.
+def ensure_operators(
+    shell: Shell, requirement: Path, find_links: str = ''
+) -> None:
+    """Install mmcv so that its operators work, or raise Problem.
 
     Args:
-        shell (Shell): Runs pip and Python inside the environment.
-        requirement (Path): File with the one line that names mmcv.
-        find_links (str): Page or folder of prebuilt wheels.
+        shell: Runs pip and Python inside the environment.
+        requirement: File with the one line that names mmcv.
+        find_links: Page or folder of prebuilt wheels.
     """
     devices, env = build_target(shell)
     if not proof_problem(shell, requirement, devices):
@@ -106,8 +109,8 @@ def ensure_operators(shell, requirement: Path, find_links='') -> None:
     )
 
 
-def build_target(shell) -> tuple:
-    """Decides for which devices to compile: (devices to prove, variables)."""
+def build_target(shell: Shell) -> tuple:
+    """Decide for which devices to compile: (devices to prove, variables)."""
     status, _ = shell.ask(
         ['-I', '-c', 'import torch; assert torch.cuda.is_available()']
     )
@@ -125,8 +128,8 @@ def build_target(shell) -> tuple:
     return ['cpu'], {'CUDA_VISIBLE_DEVICES': ''}
 
 
-def prebuilt(shell, requirement: Path, find_links: str) -> bool:
-    """Installs a wheel that pip finds ready made; False if there is none."""
+def prebuilt(shell: Shell, requirement: Path, find_links: str) -> bool:
+    """Install a wheel that pip finds ready made; False if there is none."""
     links = ['--find-links', find_links] if find_links else []
     status, _ = shell.ask(
         ['-m', 'pip', 'install', '--no-deps', '--force-reinstall', *links]
@@ -137,8 +140,10 @@ def prebuilt(shell, requirement: Path, find_links: str) -> bool:
     return not status
 
 
-def compile_mmcv(shell, requirement: Path, env: dict, extra: list) -> None:
-    """Compiles mmcv (or takes pip's kept build) and installs it."""
+def compile_mmcv(
+    shell: Shell, requirement: Path, env: dict, extra: list
+) -> None:
+    """Compile mmcv (or take pip's kept build) and install it."""
     kept = '' if extra else ', unless pip kept an earlier build'
     shell.say(
         f"compiling mmcv's operators: once, about 10 minutes on 2 cores{kept}"

@@ -4,12 +4,13 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Callable, Optional
 
 # Files worth a line of their own while pip is busy with them.
 LARGE = re.compile(r'^\s*(Downloading|Using cached) (\S+) \((\d{3,}\S* MB)')
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818  (the user's, not an error of ours)
     """An expected failure; its text says what to do."""
 
 
@@ -17,7 +18,7 @@ class Shell:
     """Runs commands with the Python of an environment.
 
     Args:
-        venv (Path): The environment; the log lies inside it.
+        venv: The environment; the log lies inside it.
     """
 
     def __init__(self, venv: Path) -> None:
@@ -32,11 +33,11 @@ class Shell:
         self.env = dict(os.environ, PATH=path, MAX_JOBS=jobs)
 
     def say(self, text: str) -> None:
-        """Tells the user what is going on."""
+        """Tell the user what is going on."""
         print(f'  - {text}', flush=True)
 
     def ask(self, args: list) -> tuple:
-        """Runs Python quietly; returns (exit status, output)."""
+        """Run Python quietly; return (exit status, output)."""
         done = subprocess.run(
             [self.python, *args],
             env=self.env,
@@ -49,8 +50,13 @@ class Shell:
             log.write(f'$ python {" ".join(args)}\n{done.stdout}\n')
         return done.returncode, done.stdout
 
-    def pip(self, args: list, on_line=None, env=None) -> None:
-        """Runs pip, line by line into the log; raises Problem on failure."""
+    def pip(
+        self,
+        args: list,
+        on_line: Optional[Callable] = None,
+        env: Optional[dict] = None,
+    ) -> None:
+        """Run pip, line by line into the log; raise Problem on failure."""
         command = [self.python, '-m', 'pip', '--disable-pip-version-check']
         process = subprocess.Popen(
             command + args,
@@ -60,7 +66,8 @@ class Shell:
             encoding='utf-8',
             errors='replace',
         )
-        last = []
+        last = []  # type: list
+        assert process.stdout
         with self.log.open('a', encoding='utf-8') as log:
             log.write(f'$ pip {" ".join(args)}\n')
             for line in process.stdout:
@@ -75,7 +82,7 @@ class Shell:
             )
 
     def show_large(self, line: str) -> None:
-        """Names large files, so that a slow minute has an explanation."""
+        """Name large files, so that a slow minute has an explanation."""
         found = LARGE.match(line)
         if found:
             name = '-'.join(found.group(2).split('-')[:2])

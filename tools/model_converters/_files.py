@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 def build(cfg: Config) -> nn.Module:
-    """Returns the model of a whole config, with random weights.
+    """Return the model of a whole config, with random weights.
 
     On the CPU: models with drop path cannot be built on torch's meta device.
     """
@@ -24,7 +24,7 @@ def build(cfg: Config) -> nn.Module:
 
 
 def shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Returns the shape of each tensor that a module saves."""
+    """Return the shape of each tensor that a module saves."""
     return {k: tuple(v.shape) for k, v in module.state_dict().items()}
 
 
@@ -34,7 +34,7 @@ def check_fits(
     expected: str,
     remedy: str,
 ) -> None:
-    """Raises ValueError if these are not the weights of that model.
+    """Raise ValueError if these are not the weights of that model.
 
     Batch counters of BN may lack: old files do not have them, and nothing
     reads them outside training.
@@ -69,7 +69,7 @@ def check_fits(
 
 
 def write(content: Mapping[str, Any], target: Path) -> None:
-    """Writes a checkpoint; a reader never sees half a file."""
+    """Write a checkpoint; a reader never sees half a file."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f'{target.name}.{os.getpid()}.part')
     torch.save(content, part)

@@ -27,7 +27,7 @@ def resumable(
     cfg: Any,
     told: Mapping[str, str],
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Returns the checkpoint, and which connector became which.
+    """Return the checkpoint, and which connector became which.
 
     Args:
         content (Mapping): The whole file.
@@ -86,7 +86,7 @@ def resumable(
 def match(
     connectors: Mapping[str, Tensor], model: Any, told: Mapping[str, str]
 ) -> dict[str, str]:
-    """Returns our connector for each of theirs.
+    """Return our connector for each of theirs.
 
     Where nobody tells: one for one, else by the last number in their name
     and in the point of ours ('loss_mgd_fpn_4' and 'neck.fpn_convs.4.conv').
@@ -116,7 +116,7 @@ def match(
 
 
 def _connectors(model: Any) -> dict[str, tuple[str, nn.Module, str]]:
-    """Maps 'loss_mgd.0' to the prefix, the module and the point."""
+    """Map 'loss_mgd.0' to the prefix, the module and the point."""
     return {
         log_name: (f'{name}.connectors.{i}', term.connectors[i], pair.student)
         for name, term in model.terms.items()
@@ -138,7 +138,7 @@ def _optimizer(
     mapping: Mapping[str, str],
     model: Any,
 ) -> dict[str, Any]:
-    """Returns the optimizer's state, under our order of parameters.
+    """Return the optimizer's state, under our order of parameters.
 
     Both trainers list the student's parameters first, then the connectors',
     then (MMRazor) the teacher's, which have no state.

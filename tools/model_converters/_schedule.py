@@ -11,7 +11,7 @@ from torch import nn
 def schedule_at(
     cfg: Any, epoch: int, iteration: int
 ) -> tuple[list[dict], dict[str, float]]:
-    """Steps the config's schedulers as far as a run has come.
+    """Step the config's schedulers as far as a run has come.
 
     Files of MMCV 1.x hold no schedulers: its hooks computed the rate anew.
 

@@ -49,7 +49,7 @@ LAYOUTS = (
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Reads, takes apart, checks against the model, writes."""
+    """Read, take apart, check against the model, write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def take_apart(content: Any) -> tuple[Layout, dict[str, Tensor]]:
-    """Returns who wrote the file, and its weights by their full names."""
+    """Return who wrote the file, and its weights by their full names."""
     state = content.get('state_dict') if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping):
         raise ValueError(
@@ -119,7 +119,7 @@ def make_resumable(
     cfg: Any,
     told: Sequence[str],
 ) -> dict[str, Any]:
-    """Returns what DistillHook would have written; says what went where."""
+    """Return what DistillHook would have written; say what went where."""
     if not is_distilled(cfg):
         raise ValueError(
             '--resumable expected the config of an mmmgd.MGDDistill, but '

@@ -32,7 +32,7 @@ RENAMED = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Reads, renames, checks against the model, writes."""
+    """Read, rename, check against the model, write."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('source', help='the original file')
     parser.add_argument('target', type=Path, help='the file to write')
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Returns the weights under mmdet's names; the values stay as they are."""
+    """Return the weights under mmdet's names; the values stay as they are."""
     renamed = {}
     for key, value in state.items():
         for old, new in RENAMED.items():
@@ -65,7 +65,7 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def expected_shapes(config: str) -> dict[str, tuple[int, ...]]:
-    """Returns the shape of each tensor that the config's model has."""
+    """Return the shape of each tensor that the config's model has."""
     return shapes_of(build(read_config(config)))
 
 

@@ -78,7 +78,7 @@ def _stage(
 def _separable(
     in_channels: int, out_channels: int, stride: int
 ) -> nn.Sequential:
-    """A 3x3 convolution per channel, then a 1x1 convolution across them."""
+    """Return a 3x3 convolution per channel and a 1x1 across channels."""
     return nn.Sequential(
         _conv(in_channels, in_channels, 3, stride, groups=in_channels),
         _conv(in_channels, out_channels, 1),
