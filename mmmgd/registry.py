@@ -10,8 +10,6 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import Registry
 
-from . import compat  # noqa: F401  (whoever uses the scope gets the repairs)
-
 MODELS = Registry(
     'model',
     parent=MMENGINE_MODELS,

@@ -19,6 +19,7 @@ from mmmgd.config import (
     is_distilled,
     read_config,
     student_config,
+    whole_model,
 )
 from mmmgd.models.distill import MGDDistill
 from mmmgd.points.candidates import Candidate, candidates, propose_pairs
@@ -106,8 +107,7 @@ def _points(cfg: Config, teacher: str | None, size: int) -> None:
 
 
 def _student(cfg: Config) -> nn.Module:
-    plain = _with_preprocessor(student_config(cfg))
-    return MODELS.build(plain)
+    return MODELS.build(whole_model(student_config(cfg)))
 
 
 def _listed(
@@ -134,7 +134,7 @@ def _written(student: Candidate, teacher: Candidate) -> str:
 
 def _report(cfg: Config, processes: int, weights: bool) -> None:
     check_config(cfg)
-    model = MGDDistill(**_arguments(_with_preprocessor(cfg)))
+    model = MGDDistill(**_arguments(whole_model(cfg)))
     teacher = model.teacher
     # Without a download: a URL counts once it has been fetched.
     path = teacher.checkpoint and local_path(str(teacher.checkpoint))
@@ -142,14 +142,6 @@ def _report(cfg: Config, processes: int, weights: bool) -> None:
         teacher.load()
     report = preflight(model, cfg, processes)
     print('\n'.join([*report.lines, *report.warnings]))
-
-
-def _with_preprocessor(cfg: Config) -> Any:
-    """Return the model with the top-level data_preprocessor, as Runner."""
-    model = cfg.model
-    if cfg.get('data_preprocessor') is not None:
-        model.setdefault('data_preprocessor', cfg.data_preprocessor)
-    return model
 
 
 def _arguments(model: Any) -> dict:

@@ -1,10 +1,11 @@
 """Repairs for the codebases below us, each only where upstream still fails.
 
-``import mmmgd.compat`` before MMRazor, or before reading an ``mmseg::``
-config; ``python -m mmmgd.compat SCRIPT ...`` does so before a script that
-cannot be edited. It imports no codebase, and changes neither torch nor a
-version number. Lines are those of MMRazor 1.0.0 and onedl-mmengine 0.10.12;
-what works there, on whatever stack, is left alone.
+``import mmmgd.compat`` calls :func:`install`: before MMRazor, or before
+another tool reads an ``mmseg::`` config. ``python -m mmmgd.compat SCRIPT``
+does so before a script that cannot be edited. Our own modules do not. It
+imports no codebase, and changes neither torch nor a version number. Lines are
+those of MMRazor 1.0.0 and onedl-mmengine 0.10.12; what works there, on
+whatever stack, is left alone.
 
 - ``mmrazor/__init__.py:16-19`` asserts mmcv <= 2.1.0. Its distillation half
   runs on newer ones.
@@ -37,10 +38,8 @@ what works there, on whatever stack, is left alone.
 - ``torch.load`` reads weights only since 2.6, and so refuses what MMEngine
   writes (its log history). MMEngine's own types, and no others, join torch's
   list of allowed ones (``torch.serialization.add_safe_globals``).
-- ``mmengine/config/utils.py:22`` maps ``mmseg`` to the distribution
-  ``mmsegmentation``. Beside ``onedl-mmsegmentation`` that is not there:
-  ``Config.fromfile`` fails, and ``mmengine/hub/hub.py:36`` pip-installs it
-  over the user's environment.
+- ``mmseg::`` paths on the OneDL stack: :mod:`mmmgd.config.mmseg_paths`, the
+  one repair that our own modules put in place by themselves.
 - ``mmrazor/models/task_modules/predictor/handler/base_handler.py:2`` imports
   joblib, which MMRazor does not declare: it belongs in our requirements.
 """
@@ -49,10 +48,10 @@ import sys
 from functools import partial
 
 import torch
-from mmengine.config.utils import MODULE2PACKAGE
-from mmengine.utils import digit_version, is_installed
+from mmengine.utils import digit_version
 
 from mmmgd.checkpoints.restricted_pickle import TYPES, statistic
+from mmmgd.config.mmseg_paths import mend_mmseg_paths
 
 from .finder import MMRazorFinder
 
@@ -74,8 +73,7 @@ def install() -> None:
         sys.meta_path.insert(0, MMRazorFinder())
     if digit_version(torch.__version__) >= digit_version('2.6'):
         torch.serialization.add_safe_globals(_NAMED)
-    names = (MODULE2PACKAGE['mmseg'], 'onedl-mmsegmentation', 'mmseg')
-    MODULE2PACKAGE['mmseg'] = next(filter(is_installed, names), names[0])
+    mend_mmseg_paths()
 
 
 install()

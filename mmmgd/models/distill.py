@@ -10,6 +10,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from mmmgd.config import with_preprocessor
 from mmmgd.points.dry_pass import dry_pass
 from mmmgd.points.pairs import pairs_of
 from mmmgd.points.tap import FeatureTap, Released
@@ -63,9 +64,7 @@ class MGDDistill(BaseModel):
         check_arguments(student, teacher, distill, inherit)
         pairs = {name: pairs_of(name, distill[name]) for name in distill}
         every = [pair for group in pairs.values() for pair in group]
-        student = dict(student)
-        if data_preprocessor is not None:
-            student.setdefault('data_preprocessor', data_preprocessor)
+        student = with_preprocessor(student, data_preprocessor)
         self.student: Any = plain_where_alone(MODELS.build(student))
         # The student's own object: it may hold batch augmentations.
         self.data_preprocessor = self.student.data_preprocessor

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmmgd.points.pairs import Pair
 
+from .lookup import class_of
 from .schedule import Schedule
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -139,10 +140,7 @@ def _build_connector(
 ) -> nn.Module:
     """Build a connector at the widths that the dry pass has seen."""
     cfg = dict(cfg)
-    cls: Any = cfg['type']
-    if isinstance(cls, str):
-        with MODELS.switch_scope_and_registry(None) as registry:
-            cls = registry.get(cls)
+    cls = class_of(cfg)
     known = inspect.signature(cls).parameters if cls else {}
     seen = {'student_channels': student, 'teacher_channels': teacher}
     for key in seen.keys() & known:

@@ -8,7 +8,7 @@ from mmengine.hub import get_config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from mmmgd.config import find_config, read_config
+from mmmgd.config import find_config, read_config, whole_model
 from mmmgd.rng import isolated_rng
 
 
@@ -17,9 +17,7 @@ def build_frozen(config: str | dict) -> nn.Module:
     cfg = read_config(config) if isinstance(config, str) else Config(config)
     if 'model' not in cfg:
         cfg = Config(dict(model=cfg.to_dict()))
-    model = cfg.model
-    if cfg.get('data_preprocessor') is not None:
-        model.setdefault('data_preprocessor', cfg.data_preprocessor)
+    model = whole_model(cfg)
     scope = cfg.get('default_scope')
     if scope is None and isinstance(config, str) and '::' in config:
         scope = config.partition('::')[0]

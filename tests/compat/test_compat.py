@@ -8,15 +8,17 @@ import inspect
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run_alone(folder: Path, *checks: Callable[[], None]) -> None:
+def run_alone(
+    folder: Path, *checks: Callable[[], None], shared: Sequence[Callable] = ()
+) -> None:
     """Run checks in one fresh interpreter, with ``folder`` on its path."""
-    code = [inspect.getsource(check) for check in checks]
+    code = [inspect.getsource(part) for part in (*shared, *checks)]
     code += [f'{check.__name__}()' for check in checks] + ['print("passed")']
     paths = [str(folder), str(ROOT), os.environ.get('PYTHONPATH', '')]
     env = {**os.environ, 'OMP_NUM_THREADS': '1'}

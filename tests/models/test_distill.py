@@ -130,8 +130,6 @@ def test_soft_labels_are_refused_where_a_class_is_needed(
 
 
 def test_mmrazors_losses_and_connectors_fit(distiller_cfg, build, batch):
-    from mmmgd import compat  # noqa: F401
-
     cfg = distiller_cfg()
     cfg['distill']['loss_mgd']['connector'] = dict(
         type='mmrazor.MGDConnector',

@@ -15,7 +15,7 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
 
-from mmmgd.config import read_config
+from mmmgd.config import read_config, student_config, whole_model
 from mmmgd.models import MGDConnector, MGDDistill, MGDLoss
 from mmmgd.models.term import DistillTerm
 
@@ -30,10 +30,8 @@ def build_ours(cfg: Config, **teacher: Any) -> MGDDistill:
         cfg (Config): Config of an MGDDistill.
         teacher: More arguments of the teacher, such as ``dtype``.
     """
-    model = copy.deepcopy(cfg.model)  # mmseg writes into what it builds
+    model = copy.deepcopy(whole_model(cfg))  # mmseg writes into what it builds
     model.teacher = dict(model.teacher, checkpoint=False, **teacher)
-    if cfg.get('data_preprocessor') is not None:
-        model.setdefault('data_preprocessor', cfg.data_preprocessor)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         ours = MODELS.build(model)
     ours.teacher.load()
@@ -62,10 +60,8 @@ def build_mmrazor(cfg: Config, ours: MGDDistill) -> nn.Module:
         copy.deepcopy(teacher['model']),
         _scope_=teacher.get('default_scope', cfg.default_scope),
     )
-    student = copy.deepcopy(cfg.model.student)
+    student = copy.deepcopy(whole_model(student_config(cfg)))
     student = dict(student, _scope_=cfg.default_scope)
-    if cfg.get('data_preprocessor') is not None:
-        student.setdefault('data_preprocessor', cfg.data_preprocessor)
     # What its MGD config for RetinaNet uses runs no head of the teacher.
     detects = cfg.default_scope == 'mmdet'
     model = dict(

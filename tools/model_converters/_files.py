@@ -10,17 +10,16 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
 
+from mmmgd.config import whole_model
+
 
 def build(cfg: Config) -> nn.Module:
     """Return the model of a whole config, with random weights.
 
     On the CPU: models with drop path cannot be built on torch's meta device.
     """
-    model = cfg.model
-    if cfg.get('data_preprocessor') is not None:
-        model.setdefault('data_preprocessor', cfg.data_preprocessor)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        return MODELS.build(model)
+        return MODELS.build(whole_model(cfg))
 
 
 def shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:

@@ -1,0 +1,26 @@
+"""Configs: read them, refuse the wrong ones, find the model in them."""
+
+from .checks import DEAD_KEYS, check_config
+from .mmseg_paths import mend_mmseg_paths
+from .model import (
+    is_distilled,
+    student_config,
+    whole_model,
+    with_preprocessor,
+)
+from .reading import find_config, package_configs, read_config
+
+__all__ = [
+    'DEAD_KEYS',
+    'check_config',
+    'find_config',
+    'is_distilled',
+    'package_configs',
+    'read_config',
+    'student_config',
+    'whole_model',
+    'with_preprocessor',
+]
+
+# The one thing that importing this package changes for the process.
+mend_mmseg_paths()

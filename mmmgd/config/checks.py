@@ -1,0 +1,64 @@
+"""Refuse configs that would train something else than they say."""
+
+from typing import Any
+
+from mmengine.config import Config
+
+from .model import is_distilled, is_ours
+
+# Keys of MMCV 1.x that MMEngine never reads, and what replaced them.
+DEAD_KEYS = {
+    'optimizer_config': 'optim_wrapper=dict(clip_grad=...)',
+    'lr_config': 'param_scheduler',
+    'momentum_config': 'param_scheduler',
+    'runner': 'train_cfg=dict(max_epochs=...) or dict(max_iters=...)',
+    'total_epochs': 'train_cfg=dict(max_epochs=...)',
+    'checkpoint_config': 'default_hooks=dict(checkpoint=...)',
+    'log_config': 'default_hooks=dict(logger=...)',
+    'evaluation': 'val_cfg and val_evaluator',
+    'workflow': 'train_cfg and val_cfg',
+    'fp16': "optim_wrapper=dict(type='AmpOptimWrapper')",
+    'data': 'train_dataloader, val_dataloader and test_dataloader',
+    'optimizer': 'optim_wrapper=dict(optimizer=...)',
+}
+
+
+def check_config(cfg: Config) -> None:
+    """Refuse a config that would silently train something else.
+
+    Raises:
+        ValueError: If a key is of MMCV 1.x, or DistillHook is missing.
+    """
+    for key, replacement in DEAD_KEYS.items():
+        if _is_dead(cfg, key):
+            raise ValueError(
+                f'The config sets {key!r}, a key of MMCV 1.x that MMEngine '
+                'never reads: its effect would be silently off. Write '
+                f'{replacement} instead, and remove {key!r} (or set it to '
+                'None where a base config brings it).'
+            )
+    if is_distilled(cfg) and not any(is_ours(h) for h in _hooks(cfg)):
+        raise ValueError(
+            "The model is mmmgd.MGDDistill, but the config has no 'mmmgd."
+            "DistillHook', so files would hold more than the student. Add "
+            "default_hooks = dict(distill=dict(type='mmmgd.DistillHook'))."
+        )
+
+
+def _is_dead(cfg: Config, key: str) -> bool:
+    value = cfg.get(key)
+    if value is None:
+        return False
+    if key == 'optimizer':
+        # mmseg defines it as a variable and hands it to optim_wrapper.
+        return 'optimizer' not in (cfg.get('optim_wrapper') or {})
+    if key == 'data':
+        return isinstance(value, dict) and bool(
+            {'samples_per_gpu', 'workers_per_gpu', 'train'} & set(value)
+        )
+    return True
+
+
+def _hooks(cfg: Config) -> list[Any]:
+    default = (cfg.get('default_hooks') or {}).values()
+    return [*default, *(cfg.get('custom_hooks') or [])]

@@ -1,0 +1,108 @@
+"""Read configs from files and from installed packages."""
+
+import ast
+import difflib
+import os.path as osp
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from .model import is_distilled
+
+
+def read_config(
+    path: str, cfg_options: dict[str, Any] | None = None
+) -> Config:
+    """Read a config from a file or from an installed package.
+
+    A relative ``model.teacher.config`` that is not found from the working
+    folder is taken relative to this config.
+
+    Args:
+        path: Path, or ``'pkg::path'``.
+        cfg_options: Overrides, as ``--cfg-options`` gives them.
+
+    Raises:
+        FileNotFoundError: If there is no such config; close names are
+            offered.
+        ModuleNotFoundError: If the package of a ``pkg::`` path is missing.
+    """
+    file = find_config(path)
+    _check_bases(file)
+    cfg = Config.fromfile(str(file))
+    if cfg_options:
+        cfg.merge_from_dict(cfg_options)
+    _anchor_teacher(cfg, file.parent)
+    return cfg
+
+
+def find_config(path: str) -> Path:
+    """Return the file that a config name means; see :func:`read_config`."""
+    if '::' not in path:
+        file = Path(path).expanduser()
+        if file.is_file():
+            return file
+        raise FileNotFoundError(
+            f'Expected a config at {path!r}, but there is no such file '
+            f'(working folder: {Path.cwd()}).'
+            + _close_names(file.name, file.parent, '*.py')
+        )
+    package, _, name = path.partition('::')
+    if find_spec(package) is None:
+        raise ModuleNotFoundError(
+            f'The config {path!r} needs the package {package!r}, which is not '
+            'installed. `python -m mmmgd doctor` prints the command that '
+            'installs it.'
+        )
+    root = package_configs(package)
+    for candidate in (root / name, root / f'{name}.py'):
+        if candidate.is_file():
+            return candidate
+    raise FileNotFoundError(
+        f'{package} is installed, but has no config {name!r}.'
+        + _close_names(name, root, '**/*.py')
+    )
+
+
+def package_configs(package: str) -> Path:
+    """Return the folder with the configs of an installed package."""
+    spec = find_spec(package)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / '.mim' / 'configs'
+
+
+def _check_bases(file: Path) -> None:
+    """Find a missing base before MMEngine does, whose message is bare."""
+    if file.suffix != '.py':
+        return
+    for node in ast.parse(file.read_text(encoding='utf-8')).body:
+        if isinstance(node, ast.Assign) and any(
+            isinstance(t, ast.Name) and t.id == '_base_' for t in node.targets
+        ):
+            try:
+                bases = ast.literal_eval(node.value)
+            except ValueError:  # an expression: MMEngine evaluates it
+                continue
+            for base in [bases] if isinstance(bases, str) else bases:
+                local = '::' not in base
+                found = find_config(str(file.parent / base) if local else base)
+                _check_bases(found)
+
+
+def _anchor_teacher(cfg: Config, folder: Path) -> None:
+    if not is_distilled(cfg):
+        return
+    teacher: Any = cfg.model.get('teacher') or {}
+    config = teacher.get('config')
+    if isinstance(config, str) and '::' not in config:
+        beside = folder / config
+        if not osp.exists(config) and beside.exists():
+            teacher.config = str(beside.resolve())
+
+
+def _close_names(name: str, folder: Path, pattern: str) -> str:
+    names = [str(p.relative_to(folder)) for p in folder.glob(pattern)]
+    close = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
+    return f' Close names: {", ".join(close)}.' if close else ''
