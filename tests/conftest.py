@@ -5,6 +5,7 @@ images in its own folder layout. Nothing here stands in for the real part.
 """
 
 import copy
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from mmengine.runner import Runner
 from PIL import Image
 from small_models import classifier, distiller
 
-# Tiny models: a second thread costs more than it gives.
-torch.set_num_threads(1)
+# Tiny models: a second thread costs more than it gives. The numbers must hold
+# with any: TEST_THREADS=4 pytest ...
+torch.set_num_threads(int(os.environ.get('TEST_THREADS', '1')))
 
 
 @pytest.fixture(autouse=True)
