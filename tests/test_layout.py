@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     ('version', 'functional', 'rng'),
     ('checkpoints',),
-    ('compat',),
-    ('registry', 'config'),
+    ('config',),
+    ('compat', 'registry'),
     ('points',),
     ('ops',),
     ('teacher',),
