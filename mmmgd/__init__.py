@@ -13,12 +13,16 @@ from .version import __version__
 _WHERE = {
     'AlignConnector': 'mmmgd.models',
     'ChannelWiseDivergence': 'mmmgd.models',
+    'CosineLoss': 'mmmgd.models',
+    'DISTLoss': 'mmmgd.models',
     'DistillHook': 'mmmgd.hooks',
     'KLDivergence': 'mmmgd.models',
     'MGDConnector': 'mmmgd.models',
     'MGDDistill': 'mmmgd.models',
     'MGDLoss': 'mmmgd.models',
     'MobileNetV1': 'mmmgd.models',
+    'NKDLoss': 'mmmgd.models',
+    'PKDLoss': 'mmmgd.models',
     'Teacher': 'mmmgd.models',
     'WSLD': 'mmmgd.models',
 }

@@ -1,9 +1,13 @@
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, DefaultScope
+
+import mmmgd
+from mmmgd import functional
 
 GOLDEN = json.loads(
     (Path(__file__).parents[1] / 'data' / 'logit.json').read_text()
@@ -42,7 +46,48 @@ def test_mgd_loss_takes_mmrazors_names_and_its_weight():
     assert value == 2.0
 
 
-@pytest.mark.parametrize('name', ['MGDLoss', *TYPES.values()])
+S, T = torch.randn(
+    2, 4, 6, 3, 3, generator=torch.Generator().manual_seed(0)
+).double()
+LABELS = torch.tensor([0, 5, 2, 1])
+NUMBERS = dict(beta=2.0, gamma=0.5, tau=2.0)
+NKD = dict(gamma=1.5, tau=2.0, standardize=True)
+# arguments, what is compared, the equation
+NEW = {
+    'PKDLoss': ({}, (S, T), functional.pkd_loss),
+    'CosineLoss': ({}, (S, T), functional.cosine_loss),
+    'DISTLoss': (
+        NUMBERS, (S, T), partial(functional.dist_loss, **NUMBERS)),
+    'NKDLoss': (
+        NKD, (S[..., 0, 0], T[..., 0, 0], LABELS),
+        partial(functional.nkd_loss, **NKD)),
+}  # fmt: skip
+SCOPES = ['mmengine', 'mmdet', 'mmseg', 'mmpretrain', 'mmrazor']
+
+
+@pytest.mark.parametrize('scope', SCOPES)
+@pytest.mark.parametrize('name', NEW)
+def test_each_builds_by_name_in_every_scope(name, scope):
+    numbers, arguments, equation = NEW[name]
+    with DefaultScope.overwrite_default_scope(scope):
+        loss = MODELS.build(
+            dict(type=f'mmmgd.{name}', loss_weight=3.0, **numbers)
+        )
+    names = ['preds_S', 'preds_T', 'gt_labels'][: len(arguments)]
+    value = loss(**dict(zip(names, arguments, strict=True)))
+    torch.testing.assert_close(value, 3 * equation(*arguments))
+    assert type(loss) is getattr(mmmgd, name)
+
+
+@pytest.mark.parametrize('name', ['MGDLoss', *TYPES.values(), *NEW])
 def test_a_tuned_weight_has_no_default(name):
     with pytest.raises(TypeError, match='loss_weight'):
         MODELS.build(dict(type=f'mmmgd.{name.rpartition(".")[2]}'))
+
+
+@pytest.mark.parametrize('key', ['loss_weight', 'beta', 'gamma', 'tau'])
+@pytest.mark.parametrize('value', [-1.0, float('nan'), float('inf'), '1'])
+def test_numbers_that_would_train_nonsense_are_refused(key, value):
+    cfg = dict(type='mmmgd.DISTLoss', loss_weight=1, **NUMBERS)
+    with pytest.raises(ValueError, match=f'`{key}`.*but got'):
+        MODELS.build({**cfg, key: value})

@@ -1,0 +1,31 @@
+import pytest
+import torch
+
+from mmmgd.functional import mgd_loss
+
+
+def test_mgd_loss_is_a_sum_over_the_map_and_a_mean_over_images():
+    generated = torch.zeros(2, 3, 4, 5)
+    assert mgd_loss(generated, generated) == 0
+    # each image: 3 * 4 * 5 ones
+    assert mgd_loss(generated, torch.ones(2, 3, 4, 5)) == 60
+    # half the height and width: a quarter of the loss
+    small = mgd_loss(torch.zeros(2, 3, 2, 2), torch.ones(2, 3, 2, 2))
+    large = mgd_loss(torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4))
+    assert small / large == 0.25
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_is_reduced_in_float32(dtype):
+    # 1e4 squared overflows float16, and its sum over the map more so
+    feature = torch.full((1, 8, 20, 30), 1e4, dtype=dtype)
+    loss = mgd_loss(feature, torch.zeros_like(feature))
+    assert loss.dtype == torch.float32
+    expected = feature.double().square().sum().item()
+    assert loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize('shape', [(1, 3, 4, 4), (2, 4, 4, 4), (2, 3, 4, 5)])
+def test_shapes_that_differ_are_named(shape):
+    with pytest.raises(ValueError, match=r'\(2, 3, 4, 4\).*connector'):
+        mgd_loss(torch.zeros(2, 3, 4, 4), torch.zeros(shape))
