@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mmmgd.functional import MASK_DIMS, random_mask
-from mmmgd.ops.masked_generator import choose, generate
+from mmmgd.ops import masked_generate
 from mmmgd.registry import MODELS
 from mmmgd.rng import MaskStream
 
@@ -53,7 +53,7 @@ class MGDConnector(nn.Module):
 
     Where a spatial mask makes it cheaper, the same numbers are computed from
     the visible positions, without storing the masked feature: see
-    :mod:`masked_generator`. That way has no second derivative.
+    :func:`masked_generate`. That way has no second derivative.
 
     Args:
         mask_ratio: λ, the share of positions (or channels) that is hidden, in
@@ -117,13 +117,9 @@ class MGDConnector(nn.Module):
         """
         if mask is None:
             mask = self._draw(feature)
-        parts = self.align, self.generation
-        way = choose(feature, mask, *parts, self.cheap)
-        if way != 'plain':
-            return generate(feature, mask, *parts, way == 'composed')
-        if self.align is not None:
-            feature = self.align(feature)
-        return self.generation(feature * mask.to(feature.dtype))
+        return masked_generate(
+            feature, mask, self.align, self.generation, self.cheap
+        )
 
     def _draw(self, feature: Tensor) -> Tensor:
         n, _, h, w = feature.shape

@@ -1,1 +1,6 @@
-"""The fast path of the connector."""
+"""What the connector computes, and the processor it computes on."""
+
+from .choice import has_bfloat16
+from .masked_generator import masked_generate
+
+__all__ = ['has_bfloat16', 'masked_generate']

@@ -1,58 +1,78 @@
-"""Align, mask and generation with fewer products, where that is faster.
+"""The generator of masked features, by the fewest products.
 
 The same sum in another order: exact up to the rounding of float32. The plain
 modules remain the reference, hold the parameters, and run in all other cases.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from mmmgd.teacher.precision import has_bfloat16
-
+from .choice import choose
 from .visible_conv import VisibleConv
 from .winograd import WinogradConv
 
-# Moving numbers costs time too. In operations of a matrix product, for each
-# number of a kernel and of a map, forward and backward: transposing and
-# transforming them. Measured on two AVX2 cores that do 110 GFLOP/s.
-PER_WEIGHT = 2500
-PER_FEATURE = 3000
-# How much faster the estimate must be to be believed.
-MARGIN = 1.1
 
-CONV3X3 = ((3, 3), (1, 1), (1, 1), (1, 1), 1, 'zeros')
-CONV1X1 = ((1, 1), (1, 1), (0, 0), (1, 1), 1, 'zeros')
+def masked_generate(
+    feature: Tensor,
+    mask: Tensor,
+    align: nn.Module | None,
+    generation: nn.Sequential,
+    cheap: bool | None = None,
+) -> Tensor:
+    """Return G(mask ⊙ align(feature)): eq. (1)-(3) of MGD.
+
+    The cheap ways have no second derivative, and return their result
+    channels last in memory.
+
+    Args:
+        feature: Tensor with shape (N, C_s, H, W).
+        mask: Keep mask, 1 is visible, with shape (N, 1, H, W) or
+            (N, C_t, 1, 1).
+        align: 1x1 convolution from C_s to C_t, or None if they are equal.
+        generation: G: 3x3 convolution, ReLU, 3x3 convolution, of width C_t.
+        cheap: Whether to compute from the visible positions: True where
+            possible, False never, None where it is estimated to be faster.
+
+    Returns:
+        Tensor with shape (N, C_t, H, W).
+    """
+    way = choose(feature, mask, align, generation, cheap)
+    if way != 'plain':
+        return generate(feature, mask, align, generation, way == 'composed')
+    if align is not None:
+        feature = align(feature)
+    return generation(feature * mask.to(feature.dtype))
 
 
 def generate(
     feature: Tensor,
     mask: Tensor,
-    align: nn.Conv2d | None,
+    align: nn.Module | None,
     generation: nn.Sequential,
     compose: bool,
 ) -> Tensor:
-    """Compute ``generation(mask * align(feature))`` from what is visible.
+    """Compute :func:`masked_generate` from the visible positions.
 
     Differentiable once. Products run in the parameters' type, autocast or
     not. On a GPU, it waits for the number of visible positions.
 
     Args:
-        feature: Tensor with shape (N, C_s, H, W).
-        mask: Keep mask of zeros and ones with shape (N, 1, H, W).
-        align: 1x1 convolution from C_s to C_t, or None.
-        generation: 3x3 convolution, ReLU, 3x3 convolution, of width C_t.
+        feature: As there.
+        mask: Of zeros and ones, with shape (N, 1, H, W).
+        align: As there.
+        generation: As there.
         compose: Multiply align into the first kernel instead of applying it.
-
-    Returns:
-        Tensor with shape (N, C_t, H, W), channels last in memory.
     """
-    first, second = _convs(generation)
+    first: Any
+    first, _, second = generation
     _, _, h, w = feature.shape
     with torch.autocast(feature.device.type, enabled=False):
         feature = feature.to(first.weight.dtype).permute(0, 2, 3, 1)
         rows, matrix = feature[mask[:, 0] != 0], None  # (V, C_s)
         if align is not None:
-            assert align.bias is not None
+            assert isinstance(align, nn.Conv2d) and align.bias is not None
             # A bias is the weight of an input that is always one.
             rows = torch.cat((rows, rows.new_ones(len(rows), 1)), 1)
             matrix = torch.cat(
@@ -65,150 +85,3 @@ def generate(
         )
         out = WinogradConv.apply(hidden, second.weight, second.bias)
     return out[:, :h, :w].permute(0, 3, 1, 2)
-
-
-def choose(
-    feature: Tensor,
-    mask: Tensor,
-    align: nn.Module | None,
-    generation: nn.Sequential,
-    cheap: bool | None,
-) -> str:
-    """Name the way to compute: 'plain', or 'rows' or 'composed' visible ones.
-
-    Args:
-        feature: Tensor with shape (N, C_s, H, W).
-        mask: Keep mask.
-        align: As in :func:`generate`.
-        generation: As in :func:`generate`.
-        cheap: True: not plain where possible; False: plain; None: the one
-            that is estimated to be the fastest.
-    """
-    if cheap is False or not _is_stock(align, generation):
-        return 'plain'
-    weight = _convs(generation)[0].weight
-    shape, width = tuple(feature.shape), len(weight)
-    # On small maps nothing visible would still cost more: ask no further.
-    hopeless = _cheapest(estimate(shape, 0, width)) == 'plain'
-    if not (
-        (cheap or (not hopeless and _is_worthwhile(feature, weight)))
-        and _is_possible(feature, mask, weight)
-    ):
-        return 'plain'
-    costs = estimate(shape, int(mask.count_nonzero()), width)
-    if align is None:
-        del costs['composed']
-    if cheap:
-        del costs['plain']
-    return _cheapest(costs)
-
-
-def estimate(
-    shape: tuple[int, ...], visible: int, width: int
-) -> dict[str, float]:
-    """Estimate the operations of a forward and a backward pass.
-
-    A product costs two operations for each pair of numbers, and comes three
-    times: forward, and for the gradients of both its factors.
-
-    Args:
-        shape: (N, C_s, H, W), of the student's feature.
-        visible: Number of visible positions, V.
-        width: C_t.
-    """
-    n, channels, h, w = shape
-    even = n * (h + h % 2) * (w + w % 2)
-    kernel, align = 9 * width**2, channels * width
-    own = align if channels != width else 0
-    # Winograd's 4 products a position, not 9, and what is moved
-    rest = 6 * 4 / 9 * even * kernel
-    rest += PER_WEIGHT * kernel + PER_FEATURE * even * width
-    return {
-        'plain': 6 * n * h * w * (2 * kernel + own) / MARGIN,
-        'rows': 6 * visible * (kernel + own) + rest,
-        'composed': 6 * 9 * align * (visible + width) + rest,
-    }
-
-
-def _cheapest(costs: dict[str, float]) -> str:
-    return min(costs, key=lambda name: costs[name])
-
-
-def _is_worthwhile(feature: Tensor, weight: Tensor) -> bool:
-    """Whether the estimates hold here at all.
-
-    They were measured on a CPU. On a GPU, waiting for the number of visible
-    positions would stall it. Under autocast, a CPU that has instructions for
-    bfloat16 is left to use them; one that has none would emulate them,
-    hundreds of times slower than float32.
-    """
-    if feature.device.type != 'cpu':
-        return False
-    if _is_autocast_on_cpu():
-        return not has_bfloat16()
-    return feature.dtype == weight.dtype
-
-
-def _is_autocast_on_cpu() -> bool:
-    if hasattr(torch, 'get_autocast_dtype'):  # torch >= 2.4
-        return torch.is_autocast_enabled('cpu')
-    return torch.is_autocast_cpu_enabled()
-
-
-def _is_possible(feature: Tensor, mask: Tensor, weight: Tensor) -> bool:
-    """Whether :func:`generate` computes what the plain modules would."""
-    n, _, h, w = feature.shape
-    return (
-        tuple(mask.shape) == (n, 1, h, w)
-        and not mask.requires_grad
-        and weight.dtype in (torch.float32, torch.float64)
-        and not torch.jit.is_tracing()
-        and bool(((mask == 0) | (mask == 1)).all())
-    )
-
-
-def _is_stock(align: nn.Module | None, generation: nn.Sequential) -> bool:
-    """Whether the parameters alone decide what the modules compute.
-
-    Not where somebody has hooked, wrapped or replaced one.
-    """
-    parts: list[nn.Module] = [*generation.children()]
-    kinds: list[type] = [nn.Conv2d, nn.ReLU, nn.Conv2d]
-    geometry: list[tuple | None] = [CONV3X3, None, CONV3X3]
-    if align is not None:
-        parts.append(align)
-        kinds.append(nn.Conv2d)
-        geometry.append(CONV1X1)
-    return (
-        [type(part) for part in parts] == kinds
-        and [_geometry(part) for part in parts] == geometry
-        and not any(_is_hooked(part) for part in [generation, *parts])
-    )
-
-
-def _convs(generation: nn.Sequential) -> tuple[nn.Conv2d, nn.Conv2d]:
-    first, _, second = generation
-    assert isinstance(first, nn.Conv2d) and isinstance(second, nn.Conv2d)
-    return first, second
-
-
-def _geometry(part: nn.Module) -> tuple | None:
-    if not isinstance(part, nn.Conv2d) or part.bias is None:
-        return None
-    return (
-        part.kernel_size,
-        part.stride,
-        part.padding,
-        part.dilation,
-        part.groups,
-        part.padding_mode,
-    )
-
-
-def _is_hooked(part: nn.Module) -> bool:
-    return bool(
-        part._forward_hooks
-        or part._forward_pre_hooks
-        or part._backward_hooks
-        or part._backward_pre_hooks
-    )

@@ -11,18 +11,10 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmmgd.ops import has_bfloat16
 from mmmgd.points.tap import split_point
 
 DTYPES = ('float32', 'bfloat16', 'float16')
-
-
-def has_bfloat16() -> bool:
-    """Whether this CPU has instructions for bfloat16.
-
-    Without them torch emulates: on AVX2, a product of matrices takes some
-    hundred times as long as in float32.
-    """
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class Precision:

@@ -12,7 +12,8 @@ from torch.nn.parallel import DistributedDataParallel
 from mmmgd.functional import mgd_loss, random_mask
 from mmmgd.models import MGDConnector
 from mmmgd.ops import visible_conv, winograd
-from mmmgd.ops.masked_generator import choose, estimate, generate
+from mmmgd.ops.choice import choose, estimate
+from mmmgd.ops.masked_generator import generate
 
 DEVICES = [
     'cpu',
