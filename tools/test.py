@@ -4,12 +4,10 @@ The teacher is never built: a distillation config is reduced to its student.
 """
 
 import argparse
-import json
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import mmmgd.compat  # noqa: F401  # isort: skip  (first: repairs mmseg::)
 
@@ -23,12 +21,13 @@ from _common import (
 from _group import leave_group
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
+from mmmgd.checkpoints.atomic import write_json
 from mmmgd.checkpoints.reading import CheckpointError
 from mmmgd.config import student_config
+from mmmgd.engine.runner import model_of
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -76,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     except CheckpointError as error:
         fail(str(error))
     if out and out.suffix == '.json' and runner.rank == 0:
-        write_metrics(metrics, out)
+        write_json(out, metrics)
     leave_group()
     return metrics
 
@@ -90,9 +89,7 @@ class MustFit(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Load once more, and look at what was missing."""
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = model_of(runner)
         state = checkpoint.get('state_dict', checkpoint)
         versions = getattr(state, '_metadata', {})
         state = OrderedDict(
@@ -124,17 +121,6 @@ def check_out(out: str | None) -> Path | None:
             f"(predictions), but got '{out}'."
         )
     return Path(out)
-
-
-def write_metrics(metrics: dict[str, Any], path: Path) -> None:
-    """Write the metrics as json; a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    # tolist: some metrics are numpy or torch numbers, some per-class arrays.
-    part.write_text(
-        json.dumps(metrics, indent=2, default=lambda v: v.tolist()) + '\n'
-    )
-    part.replace(path)
 
 
 def dump_predictions(runner: Runner, path: Path) -> None:

@@ -18,6 +18,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmmgd.checkpoints.atomic import write_json
+
 from . import plan
 from .stages import Stage, clock, run_all
 
@@ -56,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             stages.setdefault(stage.title, stage)  # tasks may share data
     run_all(list(stages.values()), args.jobs, plan.ROOT, link_last)
     results = {t: collect(t, args.seeds, args.students) for t in tasks}
-    write(results)
+    write_json(plan.OUT / 'results.json', results)
     for task, rows in results.items():
         print_table(task, rows)
     seconds = time.monotonic() - begin
@@ -95,13 +97,6 @@ def collect(
             'sd': statistics.stdev(values) if len(values) > 1 else None,
         }
     return rows
-
-
-def write(results: dict) -> None:
-    """Write results.json; a reader never sees half a file."""
-    part = plan.OUT / 'results.json.part'
-    part.write_text(json.dumps(results, indent=2) + '\n', encoding='utf-8')
-    part.replace(plan.OUT / 'results.json')
 
 
 def print_table(task: str, rows: dict[str, dict]) -> None:

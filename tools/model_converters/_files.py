@@ -1,6 +1,6 @@
 """What the converters share: does a file fit, and writing one."""
 
-import os
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
 
+from mmmgd.checkpoints import atomic
 from mmmgd.config import whole_model
 
 
@@ -69,7 +70,6 @@ def check_fits(
 
 def write(content: Mapping[str, Any], target: Path) -> None:
     """Write a checkpoint; a reader never sees half a file."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f'{target.name}.{os.getpid()}.part')
-    torch.save(content, part)
-    part.replace(target)
+    with io.BytesIO() as buffer:
+        torch.save(content, buffer)
+        atomic.write(target, buffer.getvalue())

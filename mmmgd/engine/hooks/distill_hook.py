@@ -3,13 +3,13 @@
 from typing import Any
 
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, weights_to_cpu
 
 from mmmgd.checkpoints.atomic import BACKEND
 from mmmgd.checkpoints.reading import guard_mmengine
 from mmmgd.checkpoints.state_dicts import SECTION, sub_state
 from mmmgd.config import check_config
+from mmmgd.engine.runner import model_of
 from mmmgd.models import MGDConnector, MGDDistill
 from mmmgd.models.distill import STUDENT
 from mmmgd.models.labels import check_label_maps
@@ -124,9 +124,7 @@ def _is_local(hook: CheckpointHook) -> bool:
 
 
 def _model(runner: Runner) -> MGDDistill:
-    model: Any = runner.model
-    if is_model_wrapper(model):
-        model = model.module
+    model = model_of(runner)
     if not isinstance(model, MGDDistill):
         raise TypeError(
             'mmmgd.DistillHook belongs to the model mmmgd.MGDDistill, but the '

@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+
+from mmmgd.engine.runner import model_of
 
 
 class FiniteHook(Hook):
@@ -93,11 +94,8 @@ def _number(runner: Runner, name: str, value: Any) -> float:
 
 def _points(runner: Runner) -> dict[str, str]:
     """Say which points each distillation loss compares."""
-    model: Any = runner.model
-    if is_model_wrapper(model):
-        model = model.module
     return {
         name: f"student's {pair.student!r}, teacher's {pair.teacher!r}"
-        for term in model.terms.values()
+        for term in model_of(runner).terms.values()
         for name, pair in zip(term.log_names, term.pairs, strict=True)
     }

@@ -3,8 +3,9 @@
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
+
+from mmmgd.engine.runner import model_of
 
 
 class ScheduleHook(Hook):
@@ -15,7 +16,7 @@ class ScheduleHook(Hook):
         loop = runner.train_loop
         by_iter = isinstance(loop, IterBasedTrainLoop)
         end = loop.max_iters if by_iter else loop.max_epochs
-        for term in _model(runner).terms.values():
+        for term in model_of(runner).terms.values():
             term.schedule.check(end, 'iterations' if by_iter else 'epochs')
 
     def before_train_iter(
@@ -25,9 +26,4 @@ class ScheduleHook(Hook):
         position: float = runner.iter
         if not isinstance(runner.train_loop, IterBasedTrainLoop):
             position /= len(runner.train_dataloader)
-        _model(runner).set_position(position)
-
-
-def _model(runner: Runner) -> Any:
-    model: Any = runner.model
-    return model.module if is_model_wrapper(model) else model
+        model_of(runner).set_position(position)
