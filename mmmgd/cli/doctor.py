@@ -79,7 +79,9 @@ class Remedies:
     def reinstall(self, *modules: str) -> str:
         """Remove every distribution of the modules, and build them anew."""
         old = [name for module in modules for name in self.found[module]]
-        remove = f'{self.pip} uninstall -y {shlex.join(old)} && ' * bool(old)
+        remove = ''
+        if old:
+            remove = f'{self.pip} uninstall -y {shlex.join(old)} && '
         return (
             f'{remove}{self.build_tools()} && MMCV_WITH_OPS=1 {self.pip} '
             'install --no-build-isolation --no-cache-dir --no-deps '
@@ -174,7 +176,7 @@ def main(argv: list[str]) -> int:
     operators = findings['operators']
     print('\n'.join(version_lines(found)))
     names = ' and '.join(STACKS[stack] for stack in stacks) or 'none'
-    print(f'  {"stack":12}{names}{" mixed" * (len(stacks) > 1)}')
+    print(f'  {"stack":12}{names}{" mixed" if len(stacks) > 1 else ""}')
     loads = 'do not load' if operators.error else f'load {operators.info}'
     print(f'  {"operators":12}{loads}')
     print(f'  {"CUDA":12}{cuda}\n')

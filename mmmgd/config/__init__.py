@@ -1,6 +1,7 @@
 """Configs: read them, refuse the wrong ones, find the model in them."""
 
 from .checks import DEAD_KEYS, check_config
+from .keys import check_keys, close_names, offer
 from .mmseg_paths import mend_mmseg_paths
 from .model import (
     is_distilled,
@@ -13,8 +14,11 @@ from .reading import find_config, package_configs, read_config
 __all__ = [
     'DEAD_KEYS',
     'check_config',
+    'check_keys',
+    'close_names',
     'find_config',
     'is_distilled',
+    'offer',
     'package_configs',
     'read_config',
     'student_config',

@@ -1,7 +1,6 @@
 """Read configs from files and from installed packages."""
 
 import ast
-import difflib
 import os.path as osp
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .keys import close_names
 from .model import is_distilled
 
 
@@ -47,7 +47,7 @@ def find_config(path: str) -> Path:
         raise FileNotFoundError(
             f'Expected a config at {path!r}, but there is no such file '
             f'(working folder: {Path.cwd()}).'
-            + _close_names(file.name, file.parent, '*.py')
+            + _offer_files(file.name, file.parent, '*.py')
         )
     package, _, name = path.partition('::')
     if find_spec(package) is None:
@@ -62,7 +62,7 @@ def find_config(path: str) -> Path:
             return candidate
     raise FileNotFoundError(
         f'{package} is installed, but has no config {name!r}.'
-        + _close_names(name, root, '**/*.py')
+        + _offer_files(name, root, '**/*.py')
     )
 
 
@@ -102,7 +102,7 @@ def _anchor_teacher(cfg: Config, folder: Path) -> None:
             teacher.config = str(beside.resolve())
 
 
-def _close_names(name: str, folder: Path, pattern: str) -> str:
+def _offer_files(name: str, folder: Path, pattern: str) -> str:
     names = [str(p.relative_to(folder)) for p in folder.glob(pattern)]
-    close = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
+    close = close_names(name, names)
     return f' Close names: {", ".join(close)}.' if close else ''

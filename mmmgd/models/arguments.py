@@ -1,34 +1,37 @@
 """Arguments of MGDDistill that could not mean anything, said kindly."""
 
-import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.runner import Runner
 from torch import nn
 
+from mmmgd.config import check_keys
 from mmmgd.teacher.teacher import Teacher
+
+from .lookup import check_keys_of, class_of
 
 # What MGDDistill itself gives to the teacher.
 OURS = {'self', 'points', 'parts'}
 
 
 def check_arguments(
-    student: Any, teacher: Any, distill: Any, inherit: Any
+    student: Any, teacher: Any, distill: Any, inherit: Any, unknown: Any
 ) -> None:
     """Refuse what is not of the right kind, before anything is built.
 
     Raises:
         ValueError: Naming the key.
     """
-    for name, value in (('student', student), ('teacher', teacher),
-                        ('distill', distill)):  # fmt: skip
+    parts = dict(student=student, teacher=teacher, distill=distill)
+    _check_unknown(unknown, [*parts, 'inherit', 'data_preprocessor'], student)
+    for name, value in parts.items():
         if not isinstance(value, Mapping):
+            hint = f" Write dict(config={value!r}, checkpoint='…')."
             raise ValueError(
                 f'Expected `{name}` to be a dict, but got {value!r}.'
-                + f" Write dict(config={value!r}, checkpoint='…')."
-                * (name == 'teacher')
+                + (hint if name == 'teacher' else '')
             )
     if 'type' not in student:
         raise ValueError(
@@ -52,39 +55,35 @@ def check_arguments(
         )
 
 
-def check_keys(
-    name: str, cfg: Mapping, known: Iterable[str], needed: Iterable[str]
-) -> None:
-    """Refuse a dict with keys that nobody reads, or without one of these."""
-    known = sorted(known)
-    for key in cfg:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            raise ValueError(
-                f'Expected the keys {", ".join(known)} in {name}, but got '
-                f'{key!r}.' + f' Did you mean {close[0]!r}?' * bool(close)
-            )
-    for key in needed:
-        if key not in cfg:
-            raise ValueError(
-                f'Expected {key!r} in {name}, but got only {sorted(cfg)}.'
-            )
+def _check_unknown(unknown: Mapping, known: list[str], student: Any) -> None:
+    """Refuse further arguments of MGDDistill."""
+    inner = student if isinstance(student, Mapping) else {}
+    merged = [key for key in unknown if key in inner]
+    if merged:
+        raise ValueError(
+            f'Expected the keys {", ".join(known)} in the model, but got '
+            f'{", ".join(map(repr, merged))}, too: the base config merges its '
+            'own model into this one. Write model = dict(_delete_=True, …).'
+        )
+    check_keys('the model', unknown, known)
 
 
 def _check_term(name: str, term: Any) -> None:
-    """Refuse what is no config where one is needed."""
+    """Refuse what is no config where one is needed, and unknown arguments."""
     if not isinstance(term, Mapping):
         raise ValueError(f'Expected {name} to be a dict, but got {term!r}.')
     for key in ('loss', 'connector'):
         cfg = term.get(key)
-        if cfg is not None and not (
-            isinstance(cfg, Mapping) and 'type' in cfg
-        ):
+        if cfg is None and (key == 'connector' or key not in term):
+            continue
+        if not isinstance(cfg, Mapping) or 'type' not in cfg:
             raise ValueError(
                 f'Expected {name}.{key} to be a dict with a `type`, such as '
                 f"dict(type='mmmgd.MGDLoss', loss_weight=2e-5), but got "
                 f'{cfg!r}.'
             )
+        cls = class_of(cfg, f'{name}.{key}')
+        check_keys_of(cls, f'{name}.{key}', cfg)
 
 
 def check_finite(teacher: Teacher) -> None:

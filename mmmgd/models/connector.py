@@ -82,7 +82,7 @@ class MGDConnector(nn.Module):
         cheap: bool | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(mask_ratio, str) or not 0 <= mask_ratio < 1:
+        if not isinstance(mask_ratio, (int, float)) or not 0 <= mask_ratio < 1:
             raise ValueError(
                 'Expected `mask_ratio` (λ, the share that is hidden) in '
                 f'[0, 1), but got {mask_ratio!r}.'
@@ -91,6 +91,11 @@ class MGDConnector(nn.Module):
             raise ValueError(
                 f'Expected `mask_dim` to be one of {MASK_DIMS}, but got '
                 f'{mask_dim!r}.'
+            )
+        if cheap not in (None, True, False):
+            raise ValueError(
+                'Expected `cheap` to be True, False or None, but got '
+                f'{cheap!r}.'
             )
         self.mask_ratio = mask_ratio
         self.mask_dim = mask_dim
@@ -150,4 +155,14 @@ def _check_channels(
             'only inside mmmgd.MGDDistill; elsewhere (MMRazor, your own code) '
             'write both.'
         )
+    for side, width in zip(
+        ('student', 'teacher'),
+        (student_channels, teacher_channels),
+        strict=True,
+    ):
+        if type(width) is not int or width < 1:
+            raise ValueError(
+                f'Expected `{side}_channels` to be an integer above 0, but '
+                f'got {width!r}.'
+            )
     return student_channels, teacher_channels

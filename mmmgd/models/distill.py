@@ -47,6 +47,7 @@ class MGDDistill(BaseModel):
             such as ``['neck', 'bbox_head']``. They must agree in all tensors.
         data_preprocessor: Handed to the student. MMPretrain keeps it at the
             top of the config, and the Runner gives it to the outer model.
+        unknown: Other keys, which are refused.
 
     Raises:
         ValueError: If the config does not fit the two models.
@@ -59,9 +60,10 @@ class MGDDistill(BaseModel):
         distill: dict,
         inherit: Sequence[str] = (),
         data_preprocessor: dict | nn.Module | None = None,
+        **unknown: Any,
     ) -> None:
         super().__init__()
-        check_arguments(student, teacher, distill, inherit)
+        check_arguments(student, teacher, distill, inherit, unknown)
         pairs = {name: pairs_of(name, distill[name]) for name in distill}
         every = [pair for group in pairs.values() for pair in group]
         student = with_preprocessor(student, data_preprocessor)

@@ -140,8 +140,7 @@ def _build_connector(
 ) -> nn.Module:
     """Build a connector at the widths that the dry pass has seen."""
     cfg = dict(cfg)
-    cls = class_of(cfg)
-    known = inspect.signature(cls).parameters if cls else {}
+    known = inspect.signature(class_of(cfg, log_name)).parameters
     seen = {'student_channels': student, 'teacher_channels': teacher}
     for key in seen.keys() & known:
         if cfg.get(key) is None:

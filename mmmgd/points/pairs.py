@@ -4,6 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmmgd.config import check_keys
+
+NEEDED = {'points', 'loss'}
+OPTIONAL = {'connector', 'until', 'decay_from'}
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -58,12 +63,5 @@ def pairs_of(name: str, cfg: Mapping) -> list[Pair]:
             f'{name!r}: MMEngine adds up only those. Write '
             f"'loss_{name}'."
         )
-    optional = {'connector', 'until', 'decay_from'}
-    unknown = set(cfg) - {'points', 'loss'} - optional
-    if unknown or not {'points', 'loss'} <= set(cfg):
-        raise ValueError(
-            f'Expected the keys points, loss and, optionally, connector, '
-            f'until and decay_from in distill[{name!r}], but got '
-            f'{sorted(cfg)}.'
-        )
+    check_keys(f'distill[{name!r}]', cfg, NEEDED | OPTIONAL, NEEDED)
     return parse_pairs(cfg['points'], name)

@@ -28,7 +28,7 @@ class Normalization(NamedTuple):
             ', '.join(f'{x:.6g}' for x in values)
             for values in (self.mean, self.std)
         )
-        order = 'channels swapped, ' * self.flips_channels
+        order = 'channels swapped, ' if self.flips_channels else ''
         return f'{order}mean {mean}, std {std}, padded with {self.pad_value:g}'
 
 

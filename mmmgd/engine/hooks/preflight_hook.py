@@ -83,7 +83,8 @@ class PreflightHook(Hook):
         task = float(self.sums['']) / self.seen
         for name, term in self.terms.items():
             ratio = float(self.sums[name]) / self.seen / max(task, 1e-12)
-            points = f' over {len(term.pairs)} points' * (len(term.pairs) > 1)
+            count = len(term.pairs)
+            points = f' over {count} points' if count > 1 else ''
             print_log(
                 f'{name} / task loss = {ratio:.3g} ({ratio * task:.4g}{points}'
                 f' / {task:.4g}, mean of the first {self.seen} steps).',
