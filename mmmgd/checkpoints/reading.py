@@ -16,6 +16,9 @@ from mmengine.dist import barrier, get_local_rank
 from mmengine.fileio import get_file_backend
 from mmengine.runner import CheckpointLoader
 from mmengine.runner import checkpoint as mmengine_checkpoint
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
 
 from . import restricted_pickle
 
@@ -28,7 +31,7 @@ class CheckpointError(ValueError):
 
 
 def read_file(path: str, map_location: Any = 'cpu') -> Any:
-    """Read what ``torch.save`` wrote, from a path or a URL.
+    """Read what ``torch.save`` or safetensors wrote, from a path or a URL.
 
     Args:
         path: Path or http(s) URL.
@@ -46,19 +49,21 @@ def read_file(path: str, map_location: Any = 'cpu') -> Any:
             f'(working folder: {osp.abspath(osp.curdir)}). Correct the path, '
             'or download the file first.'
         )
-    if _is_trusted(source):
+    safe = source.endswith('.safetensors')
+    if _is_trusted(source) and not safe:
         return torch.load(
             source, map_location=map_location, weights_only=False
         )
     try:
-        return _restricted_load(source, map_location)
+        load = _load_safetensors if safe else _restricted_load
+        return load(source, map_location)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f'{path!r} cannot be read without running code that it contains, '
             f'or is not a checkpoint ({_reason(error)}). If you trust who '
             f'made it, name it in the environment: {TRUST}={source}'
         ) from error
-    except (RuntimeError, EOFError, OSError) as error:
+    except (RuntimeError, EOFError, OSError, SafetensorError) as error:
         raise CheckpointError(
             f'{path!r} ({osp.getsize(source)} bytes) is truncated or damaged: '
             f'{_first_line(error)} Copy or download it again.'
@@ -155,6 +160,13 @@ def _restricted_load(source: Any, map_location: Any) -> Any:
         )
     with torch.serialization.safe_globals(restricted_pickle.TYPES):
         return torch.load(source, map_location=map_location, weights_only=True)
+
+
+def _load_safetensors(source: str, map_location: Any) -> dict[str, Tensor]:
+    state = load_file(source)
+    if isinstance(map_location, (str, torch.device)):
+        state = {name: t.to(map_location) for name, t in state.items()}
+    return state
 
 
 def _first_line(error: Exception) -> str:

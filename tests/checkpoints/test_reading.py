@@ -12,11 +12,7 @@ from mmengine.runner import CheckpointLoader, load_checkpoint
 from mmengine.runner.checkpoint import load_from_local
 
 from mmmgd.checkpoints.latest import find_latest
-from mmmgd.checkpoints.reading import (
-    CheckpointError,
-    guard_mmengine,
-    read_file,
-)
+from mmmgd.checkpoints.reading import CheckpointError, read_file
 from mmmgd.checkpoints.state_dicts import read_state_dict
 
 WEIGHTS = {'weight': torch.arange(6.0).reshape(2, 3)}
@@ -48,15 +44,6 @@ def bait(tmp_path):
     )
     yield path, target
     assert not target.exists()
-
-
-@pytest.fixture
-def guarded():
-    """MMEngine with our reader, and afterwards as it was."""
-    schemes = dict(CheckpointLoader._schemes)
-    guard_mmengine()
-    yield
-    CheckpointLoader._schemes = schemes
 
 
 TORCHS = ['torch'] if hasattr(torch.serialization, 'safe_globals') else []

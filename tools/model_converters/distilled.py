@@ -94,11 +94,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def take_apart(content: Any) -> tuple[Layout, dict[str, Tensor]]:
     """Return who wrote the file, and its weights by their full names."""
-    state = content.get('state_dict') if isinstance(content, Mapping) else None
+    state = content
+    if isinstance(content, Mapping):  # a .safetensors holds weights alone
+        state = content.get('state_dict', content)
     if not isinstance(state, Mapping):
         raise ValueError(
-            "expected a checkpoint with a 'state_dict', but this has none. "
-            'A bare state dict needs no conversion.'
+            "expected a checkpoint with a 'state_dict', or the weights by "
+            f'name, but got a {type(state).__name__}.'
         )
     state = sub_state(state, 'module.') or state
     for layout in LAYOUTS:
