@@ -118,3 +118,26 @@ def test_a_teacher_beside_the_config_is_found_from_anywhere(
     # the working folder comes first
     _write(elsewhere / 't.py', '')
     assert read_config(path).model.teacher.config == 't.py'
+
+
+@pytest.mark.parametrize('through', ['pkg::', 'base', 'base of a base'])
+def test_a_config_without_a_scope_speaks_that_of_its_package(
+    tmp_path, through
+):
+    path = 'mmpretrain::dinov2/vit-small-p14_dinov2-pre_headless.py'
+    if through != 'pkg::':
+        path = _write(tmp_path / 'a.py', f'_base_ = {path!r}\n')
+    if through == 'base of a base':
+        path = _write(tmp_path / 'b.py', "_base_ = ['a.py']\n")
+    cfg = read_config(path)
+    assert cfg.model.type == 'ImageClassifier'
+    assert cfg.default_scope == 'mmpretrain'
+
+
+def test_a_written_scope_stays(tmp_path):
+    base = 'mmpretrain::dinov2/vit-small-p14_dinov2-pre_headless.py'
+    text = f"_base_ = {base!r}\ndefault_scope = 'mmdet'\n"
+    assert read_config(_write(tmp_path / 'a.py', text)).default_scope == (
+        'mmdet'
+    )
+    assert 'default_scope' not in read_config(_write(tmp_path / 'b.py', ''))

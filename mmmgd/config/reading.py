@@ -18,7 +18,8 @@ def read_config(
     """Read a config from a file or from an installed package.
 
     A relative ``model.teacher.config`` that is not found from the working
-    folder is taken relative to this config.
+    folder is taken relative to this config. One without a scope gets that of
+    the package it comes from.
 
     Args:
         path: Path, or ``'pkg::path'``.
@@ -30,8 +31,10 @@ def read_config(
         ModuleNotFoundError: If the package of a ``pkg::`` path is missing.
     """
     file = find_config(path)
-    _check_bases(file)
+    package = path.rpartition('::')[0] or _package_of(file)
     cfg = Config.fromfile(str(file))
+    if package and cfg.get('default_scope') is None:
+        cfg.default_scope = package  # a headless one of MMPretrain
     if cfg_options:
         cfg.merge_from_dict(cfg_options)
     _anchor_teacher(cfg, file.parent)
@@ -73,22 +76,35 @@ def package_configs(package: str) -> Path:
     return Path(spec.origin).parent / '.mim' / 'configs'
 
 
-def _check_bases(file: Path) -> None:
-    """Find a missing base before MMEngine does, whose message is bare."""
+def _package_of(file: Path) -> str:
+    """Return the package of the first ``pkg::`` base, '' if there is none.
+
+    Finds each base before MMEngine does, whose message is bare.
+    """
+    package = ''
+    for base in _bases(file):
+        named, _, name = base.rpartition('::')
+        found = find_config(base if named else str(file.parent / name))
+        inner = _package_of(found)
+        package = package or named or inner
+    return package
+
+
+def _bases(file: Path) -> list[str]:
+    """Return the bases that a config names as plain text."""
+    bases: list[str] = []
     if file.suffix != '.py':
-        return
+        return bases
     for node in ast.parse(file.read_text(encoding='utf-8')).body:
         if isinstance(node, ast.Assign) and any(
             isinstance(t, ast.Name) and t.id == '_base_' for t in node.targets
         ):
             try:
-                bases = ast.literal_eval(node.value)
+                value = ast.literal_eval(node.value)
             except ValueError:  # an expression: MMEngine evaluates it
                 continue
-            for base in [bases] if isinstance(bases, str) else bases:
-                local = '::' not in base
-                found = find_config(str(file.parent / base) if local else base)
-                _check_bases(found)
+            bases += [value] if isinstance(value, str) else value
+    return bases
 
 
 def _anchor_teacher(cfg: Config, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """From the config of a teacher to a frozen model and its weights' address."""
 
+import os.path as osp
 from collections.abc import Mapping
 
 import torch
@@ -14,15 +15,12 @@ from mmmgd.rng import isolated_rng
 
 def build_frozen(config: str | dict) -> nn.Module:
     """Build the model of a config on the CPU, in eval mode, no gradients."""
-    cfg = read_config(config) if isinstance(config, str) else Config(config)
+    cfg = _read(config) if isinstance(config, str) else Config(config)
     if 'model' not in cfg:
         cfg = Config(dict(model=cfg.to_dict()))
     model = whole_model(cfg)
-    scope = cfg.get('default_scope')
-    if scope is None and isinstance(config, str) and '::' in config:
-        scope = config.partition('::')[0]
     with (
-        DefaultScope.overwrite_default_scope(scope),
+        DefaultScope.overwrite_default_scope(cfg.get('default_scope')),
         torch.device('cpu'),
         isolated_rng(0),
     ):
@@ -31,6 +29,18 @@ def build_frozen(config: str | dict) -> nn.Module:
         # It states no normalisation; the default one would claim that.
         module.data_preprocessor = None
     return module.requires_grad_(False).eval()
+
+
+def _read(path: str) -> Config:
+    try:
+        return read_config(path)
+    except FileNotFoundError as error:
+        if '::' in path or osp.isabs(path):
+            raise
+        raise FileNotFoundError(
+            f"{error} Beside the student's config it is found by the tools of "
+            f"mmmgd; for those of others write '{{{{fileDirname}}}}/{path}'."
+        ) from error
 
 
 def published_weights(config: str | dict) -> str:
