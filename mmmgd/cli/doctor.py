@@ -141,6 +141,20 @@ def diagnose(
     return list(problems.values())
 
 
+def notes_on(
+    found: dict[str, list[str]], findings: dict[str, Finding]
+) -> list[str]:
+    """List what only the tools of others stumble over."""
+    error = findings['mmseg paths'].error
+    if not found['mmseg'] or 'PackageNotFoundError' not in error:
+        return []
+    return [
+        "mmseg's own tools cannot read a base such as 'mmseg::pspnet/...': "
+        f'MMEngine does not know {found["mmseg"][0]}. Ours can. Start others '
+        'by: python -m mmmgd.compat SCRIPT ...'
+    ]
+
+
 def version_lines(found: dict[str, list[str]]) -> list[str]:
     """List versions, each with the distribution that provides the module."""
     lines = [f'  {"python":12}{platform.python_version()}  {sys.executable}']
@@ -185,5 +199,11 @@ def main(argv: list[str]) -> int:
         print(codebase_line(module, findings[module], command))
     for problem in problems:
         print(f'\nproblem: {problem.what}\n    fix: {problem.fix}')
-    print(f'\n{len(problems)} problem(s)' if problems else '\nall is well')
+    notes = notes_on(found, findings)
+    for note in notes:
+        print(f'\nnote: {note}')
+    if problems:
+        print(f'\n{len(problems)} problem(s)')
+    else:
+        print('\nno problems, see the note' if notes else '\nall is well')
     return int(bool(problems))

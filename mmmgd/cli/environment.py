@@ -44,6 +44,12 @@ import torch
 count = torch.cuda.device_count() if torch.cuda.is_available() else 0
 info = ', '.join(torch.cuda.get_device_name(i) for i in range(count))
 """
+# What MMEngine asks before it reads a base; mmmgd.compat, below, mends it.
+MMSEG_PATHS = """
+from importlib.metadata import distribution
+from mmengine.config.utils import MODULE2PACKAGE
+distribution(MODULE2PACKAGE['mmseg'])
+"""
 PROBES = {
     'torch': 'import torch',
     'cuda': CUDA,
@@ -55,6 +61,7 @@ PROBES = {
     'mmpretrain': 'import mmpretrain.models, mmpretrain.datasets',
     'mmdet': 'import mmdet.models, mmdet.datasets',
     'mmseg': 'import mmseg.models, mmseg.datasets',
+    'mmseg paths': MMSEG_PATHS,
     'mmrazor': 'import mmmgd.compat, mmrazor.models',
 }
 MARK = '@@mmmgd-probe '

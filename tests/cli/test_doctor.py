@@ -89,7 +89,7 @@ def test_this_environment_is_well():
     status, text = doctor()
 
     assert status == 0, text
-    assert 'all is well' in text
+    assert 'no problems' in text or 'all is well' in text
     assert any(f'stack       {s}\n' in text for s in ('OneDL', 'OpenMMLab'))
     assert 'operators   load on cpu' in text
     assert 'yes  classification (mmpretrain)' in text
@@ -141,6 +141,29 @@ def test_missing_third_party_library(patient):
 
     assert status == 1
     assert '-m pip install opencv-python-headless\n' in text
+
+
+TABLE = "MODULE2PACKAGE = {'mmseg': 'mmsegmentation'}\n"
+
+
+@pytest.mark.parametrize(
+    ('dists', 'seen'),
+    [
+        ({**ONEDL, 'onedl-mmsegmentation': '1.4.2'}, True),
+        ({**OPENMMLAB, 'mmsegmentation': '1.2.2'}, False),
+    ],
+)
+def test_mmseg_paths_that_other_tools_cannot_read_are_noted(
+    patient, dists, seen
+):
+    files = {'mmengine/config/utils.py': TABLE, 'mmseg/models.py': '',
+             'mmseg/datasets.py': ''}  # fmt: skip
+    status, text = patient(dists, {**WORKING, **files})
+
+    assert status == 0, text
+    assert ('note: ' in text) == seen
+    assert ('python -m mmmgd.compat SCRIPT' in text) == seen
+    assert ('all is well' in text.splitlines()[-1]) != seen
 
 
 def test_operators_are_needed_by_mmdet(patient):
