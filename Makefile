@@ -1,10 +1,12 @@
-# Every target does the set-up it needs; `make install` is the set-up alone.
+# Every target does the set-up it needs; `make install` is the set-up alone,
+# `make light` that of lint and check: torch and MMEngine, no mmcv to compile.
 #
 #   make install STACK=onedl|openmmlab PYTHON=python3 VENV=.venv
 #                MMCV_FIND_LINKS=...   (a page with prebuilt mmcv wheels)
 #   make demo    TASKS='...'
 #   make test    ARGS='-k connector'
-#   make test-all | lint
+#   make test-all
+#   make lint | check   (check: lint, and the tests that need no codebase)
 
 STACK ?= onedl
 PYTHON ?= python3
@@ -18,17 +20,18 @@ RUN := "$(VENV)/bin/python"
 CHOSEN := $(if $(filter file,$(origin PYTHON)),,--python-chosen)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint
+.PHONY: help install light demo test test-all lint check
 
 help:
-	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
 
-install:
+install light:
 	@command -v "$(PYTHON)" >/dev/null || { echo "make install: expected a \
 	Python 3.10 to 3.12, but there is no '$(PYTHON)' on PATH; install one, or \
 	name it: make install PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" tools/dev/install.py --stack "$(STACK)" --venv "$(VENV)" \
-	    --mmcv-find-links "$(MMCV_FIND_LINKS)" $(CHOSEN)
+	    --mmcv-find-links "$(MMCV_FIND_LINKS)" $(CHOSEN) \
+	    $(if $(filter light,$@),--light)
 
 demo: install
 	$(RUN) tools/demo.py $(if $(TASKS),--tasks $(TASKS)) $(ARGS)
@@ -39,7 +42,10 @@ test: install
 test-all: install
 	$(RUN) -m pytest -m '' $(ARGS)
 
-lint: install
+lint: light
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+check: lint
+	$(RUN) -m pytest --pure -q -rfE $(ARGS)

@@ -33,7 +33,7 @@ def readme():
 # neither may be a hard requirement: they are extras.
 extras = {
     stack: requirements(
-        *(f'{stack}-{p}' for p in ('torch', 'mmcv', 'codebases'))
+        *(f'{stack}-{p}' for p in ('torch', 'mmengine', 'mmcv', 'codebases'))
     )
     for stack in STACKS
 }

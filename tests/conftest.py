@@ -6,6 +6,8 @@ images in its own folder layout. Nothing here stands in for the real part.
 
 import copy
 import os
+import sys
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,44 @@ from mmengine.runner import Runner
 from PIL import Image
 from small_models import classifier, distiller
 
+# What a pure test does without; see `--pure`.
+LARGE = {'mmcv', 'mmdet', 'mmpretrain', 'mmrazor', 'mmseg'}
+LARGE |= {'pycocotools', 'sklearn'}
 # Tiny models: a second thread costs more than it gives. The numbers must hold
 # with any: TEST_THREADS=4 pytest ...
 torch.set_num_threads(int(os.environ.get('TEST_THREADS', '1')))
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        '--pure',
+        action='store_true',
+        help='skip each test that imports a codebase or starts a process, '
+        'installed or not: what is left needs torch and MMEngine alone',
+    )
+
+
+def pytest_configure(config):
+    if config.getoption('--pure'):
+        # Asks which codebases are there: let it, before that is answered so.
+        import mmmgd.compat  # noqa: F401
+
+        sys.meta_path.insert(0, SkipLarge())
+        sys.addaudithook(skip_process)
+
+
+class SkipLarge(MetaPathFinder):
+    """Skip a test as soon as it looks for a large package."""
+
+    def find_spec(self, name: str, path=None, target=None) -> None:
+        if name in LARGE:
+            pytest.skip(f'needs {name}', allow_module_level=True)
+
+
+def skip_process(event: str, args: tuple) -> None:
+    """Skip a test as soon as it starts a process."""
+    if event == 'subprocess.Popen':
+        pytest.skip('starts a process', allow_module_level=True)
 
 
 @pytest.fixture(autouse=True)

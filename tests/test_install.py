@@ -7,6 +7,7 @@ import ast
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -124,6 +125,32 @@ def test_current_environment_is_left_alone(tmp_path):
 
     stamp.write_text('older')
     assert not installer.is_current(venv, 'newer')
+
+
+def test_a_light_environment_has_no_codebase(tmp_path):
+    light = installer.requirement_files('onedl', light=True)
+    text = '\n'.join(path.read_text() for path in light.values())
+    assert 'torch==' in text and 'mmengine==' in text
+    assert not re.search(r'^\S*mm(cv|det|seg|pretrain|razor)', text, re.M)
+    # What it holds is a part of the whole.
+    files = installer.requirement_files('onedl')
+    assert light.items() < files.items()
+
+
+def test_a_light_environment_is_remembered_as_such(tmp_path):
+    venv = make_venv(tmp_path / 'venv')
+    key = installer.wanted_key('onedl', HERE, light=True)
+    (venv / installer.LIGHT_STAMP).write_text(key)
+
+    status, out, _ = run_installer(venv, '--light')
+    assert (status, out) == (0, f'{venv} is up to date (onedl stack)\n')
+    # The whole stack is still missing: without a compiler, it says so.
+    status, out, err = run_installer(venv, PATH=str(tmp_path), CXX='')
+    assert (status, out) == (1, '') and 'C++ compiler' in err
+
+    (venv / installer.LIGHT_STAMP).unlink()
+    (venv / installer.STAMP).write_text(installer.wanted_key('onedl', HERE))
+    assert run_installer(venv, '--light')[0] == 0
 
 
 def test_stacks_are_never_mixed(tmp_path):

@@ -17,35 +17,46 @@ from operators import ensure_operators
 from shell import Problem, Shell
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMON = ('build', 'demo', 'dev', 'runtime', 'support')
+# Requirement files of both stacks, and of each; first without the codebases.
+LIGHT = ('build', 'dev', 'runtime', 'support-mmengine')
+LIGHT_OF_STACK = ('torch', 'mmengine')
+COMMON = (*LIGHT, 'demo', 'support')
+OF_STACK = (*LIGHT_OF_STACK, 'codebases', 'mmcv')
 NEEDED_GB = 8  # 5 GB of environment, and pip's downloads
 STAMP = 'mmmgd-installed'
+LIGHT_STAMP = 'mmmgd-installed-light'
 
 
-def requirement_files(stack: str, root: Path = ROOT) -> dict:
+def requirement_files(
+    stack: str, root: Path = ROOT, light: bool = False
+) -> dict:
     """Map the purpose of a requirement file to its path."""
-    names = {name: name for name in COMMON}
-    for part in ('torch', 'mmcv', 'codebases'):
+    names = {name: name for name in (LIGHT if light else COMMON)}
+    for part in LIGHT_OF_STACK if light else OF_STACK:
         names[part] = f'{stack}-{part}'
     folder = root / 'requirements'
     return {key: folder / f'{name}.txt' for key, name in names.items()}
 
 
-def wanted_key(stack: str, version: tuple, root: Path = ROOT) -> str:
+def wanted_key(
+    stack: str, version: tuple, root: Path = ROOT, light: bool = False
+) -> str:
     """Identify what an up-to-date environment would contain."""
-    files = [*requirement_files(stack, root).values(), root / 'setup.py']
-    return checks.install_key(stack, version, files)
+    files = requirement_files(stack, root, light).values()
+    return checks.install_key(stack, version, [*files, root / 'setup.py'])
 
 
-def is_current(venv: Path, key: str) -> bool:
+def is_current(venv: Path, key: str, stamp_name: str = STAMP) -> bool:
     """Tell whether `venv` was completely installed for this key."""
-    stamp = venv / STAMP
+    stamp = venv / stamp_name
     if not checks.venv_version(venv) or not stamp.exists():
         return False
     return stamp.read_text(encoding='utf-8') == key
 
 
-def preflight(venv: Path, stack: str, version: tuple, find_links: str) -> None:
+def preflight(
+    venv: Path, stack: str, version: tuple, needs_compiler: bool
+) -> None:
     """Raise Problem for the first thing that would make it fail later."""
     site = 'lib/python3*/site-packages'
     has_torch = any(venv.glob(f'{site}/torch-*.dist-info'))
@@ -55,7 +66,9 @@ def preflight(venv: Path, stack: str, version: tuple, find_links: str) -> None:
         checks.python_problem(stack, version),
         '' if venv.exists() else checks.venv_module_problem(),
         checks.disk_problem(venv, 2 if has_torch else NEEDED_GB),
-        '' if find_links or has_mmcv else checks.compiler_problem(os.environ),
+        checks.compiler_problem(os.environ)
+        if needs_compiler and not has_mmcv
+        else '',
     ):
         if problem:
             raise Problem(problem)
@@ -74,25 +87,46 @@ def version_of(venv: Path, chosen: bool) -> tuple:
     return there or here
 
 
-def install(venv: Path, stack: str, find_links: str, version: tuple) -> None:
-    """Fill the environment step by step."""
-    files = requirement_files(stack)
+def install(venv: Path, files: dict, find_links: str) -> None:
+    """Fill the environment step by step, from these requirement files."""
     shell = Shell(venv)
     if not checks.venv_version(venv):
         subprocess.check_call([sys.executable, '-m', 'venv', str(venv)])
-    (venv / STAMP).write_text('', encoding='utf-8')
     shell.log.write_text('', encoding='utf-8')
-    shell.say('1/4 torch and other libraries (a few GB the first time)')
-    wanted = [files[key] for key in ('torch', *COMMON)]
+    steps = 4 if 'mmcv' in files else 3
+    shell.say(f'1/{steps} torch and other libraries (a few GB the first time)')
+    wanted = [files[key] for key in ('torch', *COMMON) if key in files]
     shell.pip(['install', *(f'-r{path}' for path in wanted)])
-    shell.say('2/4 mmengine, mmdet, mmseg, mmpretrain, mmrazor')
+    bare = [files[key] for key in ('mmengine', 'codebases') if key in files]
+    more = ', mmdet, mmseg, mmpretrain, mmrazor' if len(bare) > 1 else ''
+    shell.say(f'2/{steps} mmengine{more}')
     without = ['--no-deps', '--no-build-isolation']
-    shell.pip(['install', *without, f'-r{files["codebases"]}'])
-    shell.say('3/4 mmcv')
-    ensure_operators(shell, files['mmcv'], find_links)
-    shell.say('4/4 mmmgd itself')
+    shell.pip(['install', *without, *(f'-r{path}' for path in bare)])
+    if 'mmcv' in files:
+        shell.say(f'3/{steps} mmcv')
+        ensure_operators(shell, files['mmcv'], find_links)
+    shell.say(f'{steps}/{steps} mmmgd itself')
     shell.pip(['install', *without, '-e', str(ROOT)])
-    (venv / STAMP).write_text(wanted_key(stack, version), encoding='utf-8')
+
+
+def ensure(
+    venv: Path, stack: str, version: tuple, find_links: str, light: bool
+) -> None:
+    """Install what is missing, and remember what is there."""
+    full_key = wanted_key(stack, version)
+    key = wanted_key(stack, version, light=True) if light else full_key
+    stamp = LIGHT_STAMP if light else STAMP
+    if is_current(venv, full_key) or is_current(venv, key, stamp):
+        print(f'{venv} is up to date ({stack} stack)')
+        return
+    preflight(venv, stack, version, not light and not find_links)
+    print(f'setting up {venv} ({stack} stack)', flush=True)
+    began = time.time()
+    if (venv / stamp).exists():
+        (venv / stamp).unlink()
+    install(venv, requirement_files(stack, light=light), find_links)
+    (venv / stamp).write_text(key, encoding='utf-8')
+    print(f'done in {(time.time() - began) / 60:.1f} min')
 
 
 def main(argv: list) -> int:
@@ -102,26 +136,22 @@ def main(argv: list) -> int:
     parser.add_argument('--venv', type=Path, default=Path('.venv'))
     parser.add_argument('--mmcv-find-links', default='')
     parser.add_argument('--python-chosen', action='store_true')
+    parser.add_argument('--light', action='store_true', help='no codebases')
     args = parser.parse_args(argv)
-    began = time.time()
     try:
         if args.stack not in checks.PYTHONS:
             known = '|'.join(checks.PYTHONS)
             raise Problem(f'expected STACK={known}, but got {args.stack!r}')
         version = version_of(args.venv, args.python_chosen)
-        if is_current(args.venv, wanted_key(args.stack, version)):
-            print(f'{args.venv} is up to date ({args.stack} stack)')
-            return 0
-        preflight(args.venv, args.stack, version, args.mmcv_find_links)
-        print(f'setting up {args.venv} ({args.stack} stack)', flush=True)
-        install(args.venv, args.stack, args.mmcv_find_links, version)
+        ensure(
+            args.venv, args.stack, version, args.mmcv_find_links, args.light
+        )
     except Problem as problem:
         print(f'make install: {problem}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('\nmake install: stopped; run it again to go on')
         return 130
-    print(f'done in {(time.time() - began) / 60:.1f} min')
     return 0
 
 
