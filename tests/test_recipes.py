@@ -18,22 +18,30 @@ DETECTION = _names('detection') + _names('instance_segmentation')
 SEGMENTATION = _names('semantic_segmentation')
 
 # Written from the authors' recipes, not from the configs:
-# teacher, loss_weight, mask_ratio, mask_dim, WSLD, clip
+# teacher, loss_weight, mask_ratio, mask_dim, logit loss, clip
 R18, R34, R50 = (f'resnet{d}_8xb32_in1k.py' for d in (18, 34, 50))
 RECIPES = {
-    'mgd-channel_resnet34_resnet18': (R34, 7e-5, 0.15, 'channel', False, None),
-    'mgd-spatial_resnet34_resnet18': (R34, 7e-5, 0.5, 'spatial', False, None),
+    'mgd-channel_resnet34_resnet18': (R34, 7e-5, 0.15, 'channel', None, None),
+    'mgd-spatial_resnet34_resnet18': (R34, 7e-5, 0.5, 'spatial', None, None),
     'mgd-channel-wsld_resnet34_resnet18': (
-        R34, 7e-5, 0.15, 'channel', True, None),
+        R34, 7e-5, 0.15, 'channel', 'wsld', None),
     'mgd-channel_resnet50_mobilenet-v1': (
-        R50, 7e-5, 0.15, 'channel', False, 5.0),
+        R50, 7e-5, 0.15, 'channel', None, 5.0),
     'mgd-channel-wsld_resnet50_mobilenet-v1': (
-        R50, 7e-5, 0.15, 'channel', True, 5.0),
-    'mgd-channel_resnet18_resnet18': (R18, 7e-5, 0.15, 'channel', False, None),
-    'mimic_resnet34_resnet18': (R34, 7e-5, None, None, False, None),
-    'mimic_resnet18_resnet18': (R18, 7e-5, None, None, False, None),
+        R50, 7e-5, 0.15, 'channel', 'wsld', 5.0),
+    'mgd-channel-nkd_resnet34_resnet18': (
+        R34, 7e-5, 0.15, 'channel', 'nkd', None),
+    'mgd-channel-nkd_resnet50_mobilenet-v1': (
+        R50, 7e-5, 0.15, 'channel', 'nkd', 5.0),
+    'mgd-channel_resnet18_resnet18': (R18, 7e-5, 0.15, 'channel', None, None),
+    'mimic_resnet34_resnet18': (R34, 7e-5, None, None, None, None),
+    'mimic_resnet18_resnet18': (R18, 7e-5, None, None, None, None),
     'mobilenet-v1': None,
 }  # fmt: skip
+LOGIT_LOSSES = {
+    'wsld': dict(type='mmmgd.WSLD', tau=2, loss_weight=2.5),
+    'nkd': dict(type='mmmgd.NKDLoss', gamma=1.5, tau=1, loss_weight=1),
+}
 
 
 # student, teacher, loss_weight, mask_ratio, FPN levels, inherit, epochs, lr
@@ -85,7 +93,7 @@ def test_recipes_of_classification(name):
     if recipe is None:
         assert cfg.model.backbone.type == 'mmmgd.MobileNetV1'
         return
-    teacher, weight, ratio, dim, wsld, clip = recipe
+    teacher, weight, ratio, dim, logits, clip = recipe
     model = cfg.model
     assert model.teacher.config == f'mmpretrain::resnet/{teacher}'
     assert 'checkpoint' not in model.teacher  # the published weights
@@ -97,11 +105,12 @@ def test_recipes_of_classification(name):
     if 'mobilenet' in name:
         last = dict(student='backbone.stage5', teacher=last)
     assert mgd.points == last
-    assert ('loss_wsld' in model.distill) == wsld
-    if wsld:
-        assert model.distill.loss_wsld.loss == dict(
-            type='mmmgd.WSLD', tau=2, loss_weight=2.5
-        )
+    entries = dict(model.distill)
+    del entries['loss_mgd']
+    if logits:
+        entry = entries.pop(f'loss_{logits}')
+        assert entry == dict(points='head.fc', loss=LOGIT_LOSSES[logits])
+    assert not entries
     grad = cfg.optim_wrapper.get('clip_grad')
     assert (grad and grad.max_norm) == clip
 
@@ -154,7 +163,7 @@ def test_there_is_each_variant_of_segmentation():
                 for s in SEGMENTATION_HEADS]  # fmt: skip
     expected += [
         f'{method}_pspnet-r101_{student}-r18{end}'
-        for method in ('mgd', 'mgd-cwd')
+        for method in ('mgd', 'mgd-cwd', 'mgd-dist')
         for student in SEGMENTATION_HEADS
     ]
     names = {Path(c).name for c in SEGMENTATION}
@@ -201,11 +210,16 @@ def test_recipes_of_segmentation(name):
         connector=dict(type='mmmgd.MGDConnector', mask_ratio=0.75),
         loss=dict(type='mmmgd.MGDLoss', loss_weight=2e-5),
     )
-    assert ('loss_cwd' in cfg.model.distill) == ('mgd-cwd' in name)
-    if 'mgd-cwd' in name:
-        assert cfg.model.distill.loss_cwd == dict(
-            points='decode_head.conv_seg',
-            loss=dict(
-                type='mmmgd.ChannelWiseDivergence', tau=4, loss_weight=3
-            ),
-        )
+    method = Path(name).name.partition('_')[0]
+    losses = {
+        'cwd': dict(type='mmmgd.ChannelWiseDivergence', tau=4, loss_weight=3),
+        'dist': dict(
+            type='mmmgd.DISTLoss', beta=1, gamma=1, tau=1, loss_weight=1
+        ),
+    }
+    others = {k: v for k, v in cfg.model.distill.items() if k != 'loss_mgd'}
+    assert others == {
+        f'loss_{kind}': dict(points='decode_head.conv_seg', loss=loss)
+        for kind, loss in losses.items()
+        if method == f'mgd-{kind}'
+    }

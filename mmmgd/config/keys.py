@@ -21,7 +21,9 @@ FOREIGN: dict[str, str] = {
     'mask_ratio': 'lambda lambda_ lambda_mgd',
     "mask_dim='channel'": 'mask_on_channel',
     'loss_weight': 'alpha alpha_mgd weight',
-    'tau': 'temperature T',
+    'tau': 'temperature temp T',
+    'beta': 'inter_loss_weight',
+    'gamma': 'intra_loss_weight',
 }
 
 

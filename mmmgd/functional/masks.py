@@ -1,9 +1,12 @@
-"""Which part of the student's feature is hidden."""
+"""Which part of a feature is hidden."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 MASK_DIMS = ('spatial', 'channel')
+MASKS = ('random', 'fixed', 'attention')
 
 
 def random_mask(
@@ -27,7 +30,76 @@ def random_mask(
     Returns:
         Tensor with shape (N, 1, H, W) or (N, C, 1, 1).
     """
-    n, c, h, w = feature.shape
-    shape = (n, 1, h, w) if mask_dim == 'spatial' else (n, c, 1, 1)
-    draw = torch.rand(shape, device=feature.device, generator=generator)
+    draw = _uniform(feature, mask_dim, generator)
     return (draw >= mask_ratio).to(feature.dtype)
+
+
+def fixed_mask(
+    feature: Tensor,
+    mask_ratio: float,
+    mask_dim: str,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Hide the same number of random positions (or channels) in each image.
+
+    Args:
+        feature: As in :func:`random_mask`.
+        mask_ratio: λ: of P positions, λ · P are hidden, rounded, at most
+            P − 1.
+        mask_dim: As in :func:`random_mask`.
+        generator: As in :func:`random_mask`.
+
+    Returns:
+        Tensor with shape (N, 1, H, W) or (N, C, 1, 1).
+    """
+    draw = _uniform(feature, mask_dim, generator)
+    return _hide_highest(draw, mask_ratio).to(feature.dtype)
+
+
+def attention_mask(
+    teacher: Tensor, mask_ratio: float, mask_dim: str
+) -> Tensor:
+    """Hide the positions (or channels) that the teacher attends to most.
+
+    Attention is the mean of absolute values, over the channels of a position
+    or over the positions of a channel: `Paying More Attention to Attention
+    <https://arxiv.org/abs/1612.03928>`_. `AMD
+    <https://arxiv.org/abs/2301.13538>`_ and `DMKD
+    <https://arxiv.org/abs/2309.02719>`_, whose code is not public, mask by a
+    threshold on it; here the threshold is the quantile of each image at which
+    the share λ is hidden, so that λ means what it does in MGD.
+
+    Args:
+        teacher: Tensor with shape (N, C, H, W).
+        mask_ratio: As in :func:`fixed_mask`.
+        mask_dim: As in :func:`random_mask`.
+
+    Returns:
+        Tensor with shape (N, 1, H, W) or (N, C, 1, 1).
+    """
+    dims = [1] if mask_dim == 'spatial' else [2, 3]
+    size = teacher.abs().mean(dims, keepdim=True, dtype=torch.float32)
+    return _hide_highest(size, mask_ratio).to(teacher.dtype)
+
+
+def mask_shape(shape: Sequence[int], mask_dim: str) -> tuple[int, ...]:
+    """Return the shape of a mask for a feature of shape (N, C, H, W)."""
+    n, c, h, w = shape
+    return (n, 1, h, w) if mask_dim == 'spatial' else (n, c, 1, 1)
+
+
+def _uniform(
+    feature: Tensor, mask_dim: str, generator: torch.Generator | None
+) -> Tensor:
+    """Draw a number in [0, 1) for each position or channel."""
+    shape = mask_shape(feature.shape, mask_dim)
+    return torch.rand(shape, device=feature.device, generator=generator)
+
+
+def _hide_highest(scores: Tensor, mask_ratio: float) -> Tensor:
+    """Return 0 at the highest scores of each image, a share λ, else 1."""
+    flat = scores.flatten(1)
+    hidden = min(round(mask_ratio * flat.shape[1]), flat.shape[1] - 1)
+    keep = torch.ones_like(flat)
+    keep.scatter_(1, flat.topk(hidden).indices, 0)
+    return keep.view_as(scores)

@@ -3,7 +3,7 @@
 from mmmgd.teacher.teacher import Teacher
 
 from .backbones import MobileNetV1
-from .connector import AlignConnector, MGDConnector
+from .connectors import AlignConnector, MGDConnector
 from .distill import MGDDistill
 from .losses import (
     WSLD,

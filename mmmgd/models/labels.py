@@ -46,6 +46,9 @@ def check_label_maps(samples: Sequence[Any] | None, model: nn.Module) -> None:
 def gt_labels(data_samples: list | None) -> Tensor:
     """Return the class index of each image, with shape (N,).
 
+    Of a mixed image (Mixup, CutMix) that is the class of its larger part, as
+    in the authors' code of NKD; its ``gt_label`` is the class before mixing.
+
     Raises:
         ValueError: If an image has no single class.
     """
@@ -58,4 +61,12 @@ def gt_labels(data_samples: list | None) -> Tensor:
             'but the data samples do not have them (soft or multiple labels, '
             'or another task). Take a loss that needs none.'
         )
-    return torch.cat(labels)
+    mixed: list[Any] = [
+        getattr(s, 'gt_score', None) for s in data_samples or []
+    ]
+    return torch.cat(
+        [
+            label if score is None else score.argmax(0, keepdim=True)
+            for label, score in zip(labels, mixed, strict=True)
+        ]
+    )

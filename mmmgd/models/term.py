@@ -66,9 +66,9 @@ class DistillTerm(nn.Module):
                     'Logits: both models need the same classes.'
                 )
         self.loss = MODELS.build(loss)
-        self.extras = {'gt_labels', 'data_samples'} & set(
-            inspect.signature(self.loss.forward).parameters
-        )
+        takes = inspect.signature(self.loss.forward).parameters.keys()
+        self.extras = {'gt_labels', 'data_samples'} & takes
+        self._takes_mask = 'mask' in takes
 
     def forward(
         self,
@@ -94,12 +94,29 @@ class DistillTerm(nn.Module):
             s, t = student[pair.student], teacher[pair.teacher]
             self._check_gradient(log_name, pair, s)
             self._check_grid(log_name, pair, s.shape, t.shape)
-            if self.connectors:
-                s = self.connectors[i](s)
+            s, mask = self._connect(i, s, t)
+            if mask is not None and self._takes_mask:
+                wanted['mask'] = mask
             losses[log_name] = self.loss(s, t, **wanted)
             if self.factor != 1:
                 losses[log_name] = self.factor * losses[log_name]
         return losses
+
+    def _connect(
+        self, i: int, s: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return what a connector makes of a feature, and by which mask.
+
+        A connector that has ``draw_mask`` may look at the teacher's feature
+        to draw it, and a loss that names ``mask`` receives it.
+        """
+        if not self.connectors:
+            return s, None
+        connector: Any = self.connectors[i]
+        if not hasattr(connector, 'draw_mask'):
+            return connector(s), None
+        mask = connector.draw_mask(s, t)
+        return connector(s, mask=mask), mask
 
     def _zeros(self) -> dict[str, Tensor]:
         """Return zeros in place of losses that no longer count.

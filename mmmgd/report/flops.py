@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.conv import _ConvTransposeNd
 
+from mmmgd.models.connectors import MGDConnector
 from mmmgd.points.dry_pass import blank_image, forward_tensor, quiet
 from mmmgd.points.tap import FeatureTap
-from mmmgd.rng import isolated_rng
 
 # A backward pass computes two products for each of the forward pass.
 TRAINED, FROZEN = 3, 1
@@ -99,8 +99,11 @@ def connector_flops(connector: nn.Module, shape: Sequence[int]) -> int:
     tensors = [*connector.named_parameters(), *connector.named_buffers()]
     meta = {name: tensor.to('meta') for name, tensor in tensors}
     feature = torch.empty(*shape, device='meta')
-    with isolated_rng(0), counting(connector) as counts:
-        functional_call(connector, meta, (feature,))
+    mask = {}
+    if isinstance(connector, MGDConnector):
+        mask = {'mask': connector.full_mask(feature)}
+    with quiet(connector), counting(connector) as counts:
+        functional_call(connector, meta, (feature,), mask)
     return counts.total()
 
 

@@ -29,3 +29,27 @@ def test_half_precision_is_reduced_in_float32(dtype):
 def test_shapes_that_differ_are_named(shape):
     with pytest.raises(ValueError, match=r'\(2, 3, 4, 4\).*connector'):
         mgd_loss(torch.zeros(2, 3, 4, 4), torch.zeros(shape))
+
+
+@pytest.mark.parametrize('shape', [(2, 1, 4, 5), (2, 3, 1, 1)])
+def test_with_a_mask_only_what_was_hidden_counts(shape):
+    """ViTKD's generation: β / λ · ‖hidden ⊙ (generated − target)‖² / N."""
+    torch.manual_seed(0)
+    generated, target = torch.randn(2, 2, 3, 4, 5).double()
+    mask = torch.ones(shape, dtype=torch.float64)
+    mask.view(2, -1)[:, 0] = 0
+    hidden = (1 - mask).expand_as(target)
+    share = 1 / mask[0].numel()
+    expected = ((hidden * (generated - target)) ** 2).sum() / 2 / share
+    loss = mgd_loss(generated, target, mask)
+    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
+    # what was visible does not matter
+    other = torch.where(hidden > 0, generated, 100.0)
+    assert mgd_loss(other, target, mask) == loss
+
+
+def test_nothing_hidden_costs_nothing():
+    loss = mgd_loss(
+        torch.ones(2, 3, 4, 5), torch.zeros(2, 3, 4, 5), torch.ones(2, 1, 4, 5)
+    )
+    assert loss == 0

@@ -112,6 +112,42 @@ def test_a_logit_loss_gets_the_labels(distiller_cfg, build, batch):
     torch.testing.assert_close(ours, module(*logits, gt_labels=labels))
 
 
+def test_the_label_of_a_mixed_image_is_the_class_of_its_larger_part(
+    distiller_cfg, build, batch
+):
+    """Mixup leaves the class before mixing in `gt_label`."""
+    cfg = distiller_cfg()
+    cfg['distill'] = dict(
+        loss_nkd=dict(
+            points='head.layers.1.fc',
+            loss=dict(type='mmmgd.NKDLoss', gamma=1, tau=1, loss_weight=1),
+        )
+    )
+    cfg['student']['data_preprocessor']['batch_augments'] = dict(
+        augments=[dict(type='Mixup', alpha=1.0)]
+    )
+    model = build(cfg)
+    images, samples = batch
+    seen = []
+    model.terms['loss_nkd'].loss.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs['gt_labels']),
+        with_kwargs=True,
+    )
+    expected = []
+    for _ in range(8):
+        data = model.data_preprocessor(
+            dict(inputs=list(images), data_samples=samples), training=True
+        )
+        model(**data, mode='loss')
+        scores = torch.stack([s.gt_score for s in data['data_samples']])
+        expected.append(scores.argmax(1))
+        for sample in samples:
+            del sample.gt_score
+    assert torch.equal(torch.stack(seen), torch.stack(expected))
+    unmixed = torch.arange(4).expand(8, 4)
+    assert not torch.equal(torch.stack(seen), unmixed)
+
+
 def test_soft_labels_are_refused_where_a_class_is_needed(
     distiller_cfg, build, batch
 ):

@@ -16,11 +16,36 @@ class MGDLoss(WeightedLoss):
         loss_weight: α. A tuned value, therefore without a default: it stands
             once, in the config. The authors' rule is to bring this loss near
             the task loss.
+        hidden_only: Compare only what the connector has hidden, and divide by
+            its share, as ViTKD does.
     """
 
-    def forward(self, preds_S: Tensor, preds_T: Tensor) -> Tensor:
-        """Compare two maps with shape (N, C, H, W); returns a scalar."""
-        return self.loss_weight * functional.mgd_loss(preds_S, preds_T)
+    def __init__(self, loss_weight: float, hidden_only: bool = False) -> None:
+        super().__init__(loss_weight)
+        self.hidden_only = hidden_only
+
+    def forward(
+        self, preds_S: Tensor, preds_T: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        """Compare two maps with shape (N, C, H, W); returns a scalar.
+
+        Args:
+            preds_S: From the student.
+            preds_T: From the teacher.
+            mask: The connector's keep mask, which MGDDistill hands over.
+
+        Raises:
+            ValueError: If ``hidden_only`` has no mask.
+        """
+        if not self.hidden_only:
+            mask = None
+        elif mask is None:
+            raise ValueError(
+                'hidden_only=True needs the mask of an mmmgd.MGDConnector in '
+                'the same entry of `distill`. Add the connector, or leave '
+                'hidden_only out.'
+            )
+        return self.loss_weight * functional.mgd_loss(preds_S, preds_T, mask)
 
 
 @MODELS.register_module()

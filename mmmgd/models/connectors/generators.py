@@ -1,0 +1,81 @@
+"""What makes the teacher's feature of the masked one."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+
+def _conv(from_: int, to: int, kernel: int) -> nn.Conv2d:
+    return nn.Conv2d(from_, to, kernel, padding=kernel // 2)
+
+
+def _relu() -> nn.ReLU:
+    return nn.ReLU(inplace=True)
+
+
+def _conv3x3x2(width: int) -> list[nn.Module]:
+    """Return the paper's: 18 C² weights; a position sees 5x5 of them."""
+    return [_conv(width, width, 3), _relu(), _conv(width, width, 3)]
+
+
+def _conv1x1x2(width: int) -> list[nn.Module]:
+    """Return 2 C² weights; a position sees itself alone."""
+    return [_conv(width, width, 1), _relu(), _conv(width, width, 1)]
+
+
+def _linear(width: int) -> list[nn.Module]:
+    """Return a projector: C² weights, a linear map at each position."""
+    return [_conv(width, width, 1)]
+
+
+def _bottleneck(width: int) -> list[nn.Module]:
+    """Return 1.06 C² weights; a position sees 3x3 of them."""
+    narrow = max(width // 4, 1)
+    return [
+        _conv(width, narrow, 1),
+        _relu(),
+        _conv(narrow, narrow, 3),
+        _relu(),
+        _conv(narrow, width, 1),
+    ]
+
+
+GENERATORS: dict[str, Callable[[int], list[nn.Module]]] = {
+    'conv3x3x2': _conv3x3x2,
+    'conv1x1x2': _conv1x1x2,
+    'linear': _linear,
+    'bottleneck': _bottleneck,
+}
+
+
+def build_generator(kind: str, width: int, count: int) -> nn.Module:
+    """Build a generator, or the mean of several.
+
+    Args:
+        kind: A key of :data:`GENERATORS`.
+        width: Channels, C.
+        count: How many generators.
+
+    Raises:
+        ValueError: If there is no such kind, or the count is below 1.
+    """
+    if kind not in [*GENERATORS]:
+        raise ValueError(
+            f'Expected `generator` to be one of {[*GENERATORS]}, but got '
+            f'{kind!r}.'
+        )
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(
+            'Expected `generators`, whose mean is taken, to be a number from '
+            f'1, but got {count!r}.'
+        )
+    built = [nn.Sequential(*GENERATORS[kind](width)) for _ in range(count)]
+    return built[0] if count == 1 else Mean(built)
+
+
+class Mean(nn.ModuleList):
+    """The mean of what several modules make of one feature."""
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Return the mean, in the shape of each module's output."""
+        return sum(module(feature) for module in self) / len(self)

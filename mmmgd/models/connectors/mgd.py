@@ -1,0 +1,205 @@
+"""The connector of MGD: hide a part of the feature, generate the whole."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmmgd.functional import (
+    MASK_DIMS,
+    MASKS,
+    attention_mask,
+    fixed_mask,
+    mask_shape,
+    random_mask,
+)
+from mmmgd.ops import masked_generate
+from mmmgd.registry import MODELS
+from mmmgd.rng import MaskStream
+
+from .align import align_conv, check_channels
+from .generators import build_generator
+
+
+@MODELS.register_module()
+class MGDConnector(nn.Module):
+    """Hide a random part of the student's feature, generate the teacher's.
+
+    align (1x1 convolution, where the widths differ) → mask → generation
+    (3x3 convolution, ReLU, 3x3 convolution): eq. (1)-(3) of `Masked Generative
+    Distillation <https://arxiv.org/abs/2205.01529>`_. Submodules carry the
+    names of the published weights, ``align`` and ``generation``; reference
+    yzd-v/MGD@2c9da0b, det/mmdet/distillation/losses/mgd.py.
+
+    Masks come from a stream of the connector's own, seeded when it is built,
+    so that drawing them disturbs neither dropout nor augmentation.
+
+    Where a spatial mask makes it cheaper, the same numbers are computed from
+    the visible positions, without storing the masked feature: see
+    :func:`masked_generate`. That way has no second derivative.
+
+    Args:
+        mask_ratio: λ, the share of positions (or channels) that is hidden, in
+            [0, 1).
+        mask_dim: 'spatial' hides positions (detection, segmentation),
+            'channel' hides channels (classification).
+        student_channels: Channels of the student's map. Inferred inside
+            :class:`MGDDistill` when left out.
+        teacher_channels: Channels of the teacher's map, likewise.
+        cheap: Whether to compute from the visible positions: True where
+            possible, False never, None where it is estimated to be faster.
+        mask: 'random' hides each position (or channel) with probability λ, as
+            MGD does; 'fixed' hides the same number of random ones in each
+            image, as MAE and ViTKD do; 'attention' hides those that the
+            teacher attends to most, in the manner of AMD and DMKD.
+        mask_before_align: Hide before align. A channel mask after an align
+            that widens hides next to nothing: the visible channels are still
+            linear in all of the student's.
+        mask_token: Put a learned vector in the place of what is hidden, as
+            MAE and ViTKD do, instead of zeros.
+        generator: 'conv3x3x2', the paper's; 'conv1x1x2'; 'linear';
+            'bottleneck'. Those without a 3x3 convolution cannot fill in a
+            hidden position: they are for channel masks, or for none.
+        generators: Number of generators whose mean is compared.
+
+    Shape:
+        (N, C_s, H, W) to (N, C_t, H, W).
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        mask_ratio: float,
+        mask_dim: str = 'spatial',
+        student_channels: int | None = None,
+        teacher_channels: int | None = None,
+        cheap: bool | None = None,
+        mask: str = 'random',
+        mask_before_align: bool = False,
+        mask_token: bool = False,
+        generator: str = 'conv3x3x2',
+        generators: int = 1,
+    ) -> None:
+        super().__init__()
+        _check_mask(mask_ratio, mask_dim, mask)
+        for name, value, known in (
+            ('cheap', cheap, (None, True, False)),
+            ('mask_before_align', mask_before_align, (True, False)),
+            ('mask_token', mask_token, (True, False)),
+        ):
+            _check_one_of(name, value, known)
+        narrow, width = check_channels(student_channels, teacher_channels)
+        self.mask_ratio, self.mask_dim, self.mask = mask_ratio, mask_dim, mask
+        self.mask_before_align = mask_before_align
+        self._masked_width = narrow if mask_before_align else width
+        if (mask, mask_dim) == ('attention', 'channel'):
+            _check_channel_attention(self._masked_width, width)
+        self.cheap = cheap
+        self.align = align_conv(narrow, width)
+        self.generation: Any = build_generator(generator, width, generators)
+        self.mask_token: nn.Parameter | None = None
+        if mask_token:
+            shape = 1, self._masked_width, 1, 1
+            self.mask_token = nn.Parameter(torch.zeros(shape))
+        self.mask_stream = MaskStream(
+            int(torch.randint(2**62, (), device='cpu'))
+        )
+
+    def forward(self, feature: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Generate a teacher-like feature from the visible part.
+
+        Args:
+            feature: Tensor with shape (N, C_s, H, W).
+            mask: Keep mask, 1 is visible, with shape (N, 1, H, W) or
+                (N, C, 1, 1), where C is the width at which is masked. Drawn
+                when left out.
+        """
+        if mask is None:
+            mask = self.draw_mask(feature)
+        if self.mask_before_align:
+            return self.generation(self._aligned(self._hide(feature, mask)))
+        if self.mask_token is not None:
+            return self.generation(self._hide(self._aligned(feature), mask))
+        return masked_generate(
+            feature, mask, self.align, self.generation, self.cheap
+        )
+
+    def draw_mask(
+        self, feature: Tensor, teacher: Tensor | None = None
+    ) -> Tensor:
+        """Draw the next keep mask.
+
+        Args:
+            feature: The student's, with shape (N, C_s, H, W).
+            teacher: The teacher's, with shape (N, C_t, H, W); only attention
+                needs it.
+
+        Raises:
+            ValueError: If attention has to do without it.
+        """
+        if self.mask == 'attention':
+            if teacher is None:
+                raise ValueError(
+                    "mask='attention' needs the teacher's feature, which "
+                    'mmmgd.MGDDistill gives to draw_mask(student, teacher). '
+                    "Elsewhere (MMRazor) take mask='random' or 'fixed'."
+                )
+            keep = attention_mask(teacher, self.mask_ratio, self.mask_dim)
+            return keep.to(feature.dtype)
+        draw = fixed_mask if self.mask == 'fixed' else random_mask
+        masked = feature.new_empty(1).expand(self._masked_shape(feature))
+        generator = self.mask_stream.next(feature.device)
+        return draw(masked, self.mask_ratio, self.mask_dim, generator)
+
+    def full_mask(self, feature: Tensor) -> Tensor:
+        """Return the keep mask that hides nothing."""
+        shape = mask_shape(self._masked_shape(feature), self.mask_dim)
+        return feature.new_ones(shape)
+
+    def extra_repr(self) -> str:
+        """Name the paper's numbers when printed."""
+        return (
+            f'mask_ratio={self.mask_ratio}, mask_dim={self.mask_dim!r}, '
+            f'mask={self.mask!r}'
+        )
+
+    def _masked_shape(self, feature: Tensor) -> tuple[int, ...]:
+        n, _, h, w = feature.shape
+        return n, self._masked_width, h, w
+
+    def _aligned(self, feature: Tensor) -> Tensor:
+        return feature if self.align is None else self.align(feature)
+
+    def _hide(self, feature: Tensor, mask: Tensor) -> Tensor:
+        mask = mask.to(feature.dtype)
+        if self.mask_token is None:
+            return feature * mask
+        return feature * mask + self.mask_token * (1 - mask)
+
+
+def _check_mask(mask_ratio: Any, mask_dim: str, mask: str) -> None:
+    if not isinstance(mask_ratio, (int, float)) or not 0 <= mask_ratio < 1:
+        raise ValueError(
+            'Expected `mask_ratio` (λ, the share that is hidden) in '
+            f'[0, 1), but got {mask_ratio!r}.'
+        )
+    _check_one_of('mask_dim', mask_dim, MASK_DIMS)
+    _check_one_of('mask', mask, MASKS)
+
+
+def _check_one_of(name: str, value: Any, known: tuple) -> None:
+    if value not in known:
+        raise ValueError(
+            f'Expected `{name}` to be one of {known}, but got {value!r}.'
+        )
+
+
+def _check_channel_attention(masked: int, teacher: int) -> None:
+    if masked != teacher:
+        raise ValueError(
+            "mask='attention' over channels ranks the teacher's "
+            f'{teacher}, but mask_before_align=True hides some of the '
+            f"student's {masked}. Leave mask_before_align out."
+        )
