@@ -98,6 +98,7 @@ def test_a_token_takes_the_place_of_what_is_hidden(before):
         ('conv3x3x2', 18 * 64, 2),
         ('conv1x1x2', 2 * 64, 0),
         ('linear', 64, 0),
+        ('projector', 64, 0),
         ('bottleneck', 2 * 16 + 9 * 4, 1),
     ],
 )

@@ -24,8 +24,13 @@ def _conv1x1x2(width: int) -> list[nn.Module]:
 
 
 def _linear(width: int) -> list[nn.Module]:
-    """Return a projector: C² weights, a linear map at each position."""
+    """Return C² weights, a linear map at each position."""
     return [_conv(width, width, 1)]
+
+
+def _projector(width: int) -> list[nn.Module]:
+    """Return the one of PEFD: C² weights, linear and ReLU."""
+    return [_conv(width, width, 1), _relu()]
 
 
 def _bottleneck(width: int) -> list[nn.Module]:
@@ -44,6 +49,7 @@ GENERATORS: dict[str, Callable[[int], list[nn.Module]]] = {
     'conv3x3x2': _conv3x3x2,
     'conv1x1x2': _conv1x1x2,
     'linear': _linear,
+    'projector': _projector,
     'bottleneck': _bottleneck,
 }
 

@@ -58,9 +58,11 @@ class MGDConnector(nn.Module):
         mask_token: Put a learned vector in the place of what is hidden, as
             MAE and ViTKD do, instead of zeros.
         generator: 'conv3x3x2', the paper's; 'conv1x1x2'; 'linear';
-            'bottleneck'. Those without a 3x3 convolution cannot fill in a
-            hidden position: they are for channel masks, or for none.
-        generators: Number of generators whose mean is compared.
+            'projector', linear and ReLU; 'bottleneck'. Those without a 3x3
+            convolution cannot fill in a hidden position: they are for channel
+            masks, or for none.
+        generators: Number of generators whose mean is compared, as PEFD does
+            with projectors.
 
     Shape:
         (N, C_s, H, W) to (N, C_t, H, W).
