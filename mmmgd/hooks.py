@@ -1,5 +1,21 @@
-"""The hooks under the name that earlier versions gave them."""
+"""The hooks of this package, each of which a config can name and tune."""
 
-from .engine.hooks import DistillHook, PreflightHook
+from .engine.hooks import (
+    DistillHook,
+    FiniteHook,
+    InterruptHook,
+    PreflightHook,
+    ResumeHook,
+    RunStateHook,
+    ScheduleHook,
+)
 
-__all__ = ['DistillHook', 'PreflightHook']
+__all__ = [
+    'DistillHook',
+    'FiniteHook',
+    'InterruptHook',
+    'PreflightHook',
+    'ResumeHook',
+    'RunStateHook',
+    'ScheduleHook',
+]

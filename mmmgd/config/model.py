@@ -23,10 +23,12 @@ def student_config(cfg: Config) -> Config:
         cfg.model.student, cfg.model.get('data_preprocessor')
     )
     for name in [n for n, h in cfg.get('default_hooks', {}).items() if h]:
-        if is_ours(cfg.default_hooks[name]):
+        if _is_of_package(cfg.default_hooks[name]):
             del cfg.default_hooks[name]
     if cfg.get('custom_hooks'):
-        cfg.custom_hooks = [h for h in cfg.custom_hooks if not is_ours(h)]
+        cfg.custom_hooks = [
+            h for h in cfg.custom_hooks if not _is_of_package(h)
+        ]
     return cfg
 
 
@@ -49,6 +51,13 @@ def with_preprocessor(model: dict, preprocessor: Any) -> Any:
 def is_ours(hook: Any) -> bool:
     """Whether the config of a hook means DistillHook."""
     return _type_name(hook) == 'DistillHook'
+
+
+def _is_of_package(hook: Any) -> bool:
+    """Whether the config of a hook means one of this package."""
+    kind = hook.get('type', '') if isinstance(hook, dict) else type(hook)
+    name = kind if isinstance(kind, str) else f'{kind.__module__}.'
+    return is_ours(hook) or name.startswith('mmmgd.')
 
 
 def _type_name(cfg: Any) -> str:

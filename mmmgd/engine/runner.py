@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
@@ -10,3 +11,19 @@ def model_of(runner: Runner) -> Any:
     """Return the model itself, from inside DDP or another wrapper."""
     model: Any = runner.model
     return model.module if is_model_wrapper(model) else model
+
+
+def hook_of(runner: Runner, kind: type[Hook]) -> Any:
+    """Return the hook of a class that a run has.
+
+    Raises:
+        RuntimeError: If it has none, which DistillHook sees to.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, kind):
+            return hook
+    raise RuntimeError(
+        f'Expected the run to have a hook {kind.__name__}, but it has '
+        f'{[type(hook).__name__ for hook in runner.hooks]}. '
+        'mmmgd.DistillHook adds what is missing of ours.'
+    )

@@ -4,8 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from mmengine.runner import Runner
-from torch import nn
+from mmengine.logging import MessageHub
 
 from mmmgd.config import check_keys
 from mmmgd.teacher.teacher import Teacher
@@ -98,34 +97,26 @@ def check_finite(teacher: Teacher) -> None:
             )
 
 
-def check_hooked(model: nn.Module) -> None:
-    """Refuse to begin a Runner's training without DistillHook.
+def runner_trains() -> bool:
+    """Whether a Runner is in its training loop, by its message hub."""
+    hub = MessageHub.get_current_instance()
+    return hub.get_info('loop_stage') == 'train'
 
-    Nothing of the hook runs then, so the model has to ask who initialises it.
+
+def check_hooked() -> None:
+    """Refuse a Runner's training in which no DistillHook takes part.
+
     Outside of a Runner no hook is needed.
 
     Raises:
-        RuntimeError: If it is a Runner that has no such hook.
+        RuntimeError: If a Runner is in its training loop.
     """
-    runner = _calling_runner()
-    if runner is None or getattr(runner.model, 'module', runner.model) is not (
-        model
-    ):
+    if not runner_trains():
         return
-    if not any(type(h).__name__ == 'DistillHook' for h in runner.hooks):
-        raise RuntimeError(
-            'The model is mmmgd.MGDDistill, but no mmmgd.DistillHook ran: '
-            'files would hold more than the student, and nothing would be '
-            "checked. Add default_hooks = dict(distill=dict(type='mmmgd."
-            "DistillHook')) to the config."
-        )
-
-
-def _calling_runner() -> Runner | None:
-    frame = inspect.currentframe()
-    while frame is not None:
-        owner = frame.f_locals.get('self')
-        if isinstance(owner, Runner):
-            return owner
-        frame = frame.f_back
-    return None
+    MessageHub.get_current_instance().pop_info('loop_stage')  # it ends here
+    raise RuntimeError(
+        'The model is mmmgd.MGDDistill, but no mmmgd.DistillHook ran: files '
+        'would hold more than the student, and nothing would be checked. Add '
+        "default_hooks = dict(distill=dict(type='mmmgd.DistillHook')) to the "
+        'config.'
+    )

@@ -19,7 +19,12 @@ from mmmgd.rng import isolated_rng, mix
 from mmmgd.teacher.normalization import input_adapter
 from mmmgd.teacher.teacher import Teacher
 
-from .arguments import check_arguments, check_finite, check_hooked
+from .arguments import (
+    check_arguments,
+    check_finite,
+    check_hooked,
+    runner_trains,
+)
 from .inherit import check_inherit, inherit
 from .labels import gt_labels
 from .schedule import Schedule
@@ -52,6 +57,9 @@ class MGDDistill(BaseModel):
     Raises:
         ValueError: If the config does not fit the two models.
     """
+
+    hooked = False  # DistillHook says that it takes part
+    _earlier = False
 
     def __init__(
         self,
@@ -102,7 +110,7 @@ class MGDDistill(BaseModel):
         The Runner calls it when training begins, and only then: for testing
         no weights of the teacher are read.
         """
-        check_hooked(self)
+        self._earlier = runner_trains()  # one that broke, before this
         self.student.init_weights()
         self.teacher.load()
         check_finite(self.teacher)
@@ -127,6 +135,8 @@ class MGDDistill(BaseModel):
         """
         if mode != 'loss':
             return self.student(inputs, data_samples, mode=mode)
+        if not (self.hooked or self._earlier):
+            check_hooked()
         active = self._active()
         teacher: Any = {}
         if active:
@@ -152,16 +162,17 @@ class MGDDistill(BaseModel):
                 losses[name] = loss
         return losses
 
-    def set_position(self, position: float) -> None:
+    def set_position(self, position: float, free: bool = True) -> None:
         """Weigh the losses as their schedules say; free an idle teacher.
 
         Args:
             position: How far the training is: see :class:`Schedule`.
+            free: Whether to let go of a teacher that nobody needs any more.
         """
         terms: Any = self.terms.values()
         for term in terms:
             term.factor = term.schedule.factor(position)
-        if self.teacher.loaded and not self._active():
+        if free and self.teacher.loaded and not self._active():
             self.teacher.free()
             print_log('Distillation is over, the teacher freed.', 'current')
 

@@ -1,6 +1,19 @@
 """Hooks that the registry ``mmmgd`` knows."""
 
 from .distill_hook import DistillHook
+from .finite_hook import FiniteHook
+from .interrupt_hook import InterruptHook
 from .preflight_hook import PreflightHook
+from .resume_hook import ResumeHook
+from .run_state_hook import RunStateHook
+from .schedule_hook import ScheduleHook
 
-__all__ = ['DistillHook', 'PreflightHook']
+__all__ = [
+    'DistillHook',
+    'FiniteHook',
+    'InterruptHook',
+    'PreflightHook',
+    'ResumeHook',
+    'RunStateHook',
+    'ScheduleHook',
+]

@@ -15,12 +15,7 @@ from mmmgd.models.distill import STUDENT
 from mmmgd.models.labels import check_label_maps
 from mmmgd.registry import HOOKS
 
-from .finite_hook import FiniteHook
-from .interrupt_hook import InterruptHook
-from .preflight_hook import PreflightHook
-from .resume_hook import ResumeHook
-from .run_state_hook import RunStateHook
-from .schedule_hook import ScheduleHook
+from .companions import add_missing, check_hooks
 
 
 @HOOKS.register_module()
@@ -32,7 +27,9 @@ class DistillHook(Hook):
     section of their own, ``'mmmgd'``, which a resumed run restores.
 
     It also refuses a config that would silently train something else, and
-    brings the hooks that keep a run from being lost.
+    adds the hooks that keep a run from being lost: each of ours that the
+    config does not name itself, to give it other arguments, as in
+    ``default_hooks = dict(finite=dict(type='mmmgd.FiniteHook', ...))``.
     """
 
     # After EMAHook (NORMAL), which exchanges averaged and current weights in
@@ -42,10 +39,13 @@ class DistillHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Check the config before anything is trained."""
         check_config(runner.cfg)
-        model = _model(runner)
+        _model(runner).hooked = True
         guard_mmengine()
-        _add_hooks(runner)
-        PreflightHook.attach(runner, model)
+        add_missing(runner)
+        check_hooks(runner, DistillHook)
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook) and _is_local(hook):
+                hook.backend_args = dict(backend=BACKEND)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
@@ -63,14 +63,14 @@ class DistillHook(Hook):
             checkpoint['ema_state_dict'] = _ema_of_student(
                 checkpoint['ema_state_dict']
             )
-        checkpoint[SECTION] = {
+        checkpoint.setdefault(SECTION, {}).update(
             # Live weights: EMAHook has averaged ones in the file by now.
-            'state_dict': weights_to_cpu(model.terms.state_dict()),
-            'mask_streams': {
+            state_dict=weights_to_cpu(model.terms.state_dict()),
+            mask_streams={
                 name: connector.mask_stream.state_dict()
                 for name, connector in _mask_streams(model)
             },
-        }
+        )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Restore connectors and mask streams of a run that is resumed."""
@@ -91,27 +91,6 @@ class DistillHook(Hook):
             connector.mask_stream.load_state_dict(
                 section['mask_streams'][name]
             )
-
-
-def _add_hooks(runner: Runner) -> None:
-    if any(isinstance(hook, RunStateHook) for hook in runner.hooks):
-        return
-    state = RunStateHook()
-    resume = ResumeHook(state)
-    resume.choose(runner)
-    # A new list, for the runner goes through the old one at this moment.
-    runner._hooks = list(runner._hooks)
-    for hook in (
-        ScheduleHook(),
-        FiniteHook(),
-        state,
-        resume,
-        InterruptHook(state),
-    ):
-        runner.register_hook(hook)
-    for hook in runner.hooks:
-        if isinstance(hook, CheckpointHook) and _is_local(hook):
-            hook.backend_args = dict(backend=BACKEND)
 
 
 def _is_local(hook: CheckpointHook) -> bool:

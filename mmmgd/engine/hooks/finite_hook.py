@@ -1,4 +1,4 @@
-"""Stopping at the first value that is not a number."""
+"""Stop at the first value that is not a number."""
 
 import math
 from typing import Any
@@ -8,20 +8,27 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmmgd.engine.runner import model_of
+from mmmgd.registry import HOOKS
 
 
+@HOOKS.register_module()
 class FiniteHook(Hook):
     """Stops the run at the first non-finite loss, before any file is written.
 
     Looks at the numbers that MMEngine has copied from the device for its log
     in each step anyway, so it waits for nothing. Weights are looked at when a
     checkpoint is written: a finite loss can have a non-finite gradient.
+
+    Args:
+        losses: Whether to look at the losses, in each step.
+        weights: Whether to look at the weights, before each checkpoint.
     """
 
     # After RuntimeInfoHook has the numbers, before anybody writes a file.
     priority = 'HIGH'
 
-    def __init__(self) -> None:
+    def __init__(self, losses: bool = True, weights: bool = True) -> None:
+        self.losses, self.weights = losses, weights
         self.last_finite: int | None = None
 
     def after_train_iter(
@@ -39,7 +46,7 @@ class FiniteHook(Hook):
         values = {
             name: _number(runner, name, value)
             for name, value in (outputs or {}).items()
-            if 'loss' in name
+            if self.losses and 'loss' in name
         }
         bad = {k: v for k, v in values.items() if not math.isfinite(v)}
         if not bad:
@@ -74,7 +81,9 @@ class FiniteHook(Hook):
         bad = [
             name
             for name, value in checkpoint['state_dict'].items()
-            if value.is_floating_point() and not torch.isfinite(value).all()
+            if self.weights
+            and value.is_floating_point()
+            and not torch.isfinite(value).all()
         ]
         if bad:
             raise FloatingPointError(

@@ -1,9 +1,10 @@
-"""Leaving in good order when asked to."""
+"""Save and leave when a signal asks for it."""
 
 import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch.distributed as dist
@@ -14,16 +15,16 @@ from mmengine.runner import Runner
 from torch.distributed import distributed_c10d
 
 from mmmgd.checkpoints.atomic import BACKEND
+from mmmgd.engine.runner import hook_of
+from mmmgd.registry import HOOKS
 
 from .run_state_hook import RunStateHook
-
-FILE = 'interrupted.pth'
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 # Seconds: a launcher repeats to its processes what the terminal sent them.
 TWICE = 3.0
 
 
+@HOOKS.register_module()
 class InterruptHook(Hook):
     """Saves and exits on SIGINT (exit code 130) and SIGTERM (143).
 
@@ -31,13 +32,29 @@ class InterruptHook(Hook):
     ends the process at once. All ranks stop after the same step.
 
     Args:
-        state: Gathers what the file needs beside weights and optimizer.
+        filename: Name of the checkpoint that it writes.
+        signals: Names of the signals to act on.
+
+    Raises:
+        ValueError: If there is no signal of a name.
     """
 
     priority = 'LOWEST'
 
-    def __init__(self, state: RunStateHook) -> None:
-        self.state = state
+    def __init__(
+        self,
+        filename: str = 'interrupted.pth',
+        signals: Sequence[str] = ('SIGINT', 'SIGTERM'),
+    ) -> None:
+        known = signal.Signals.__members__
+        for name in signals:
+            if name not in known:
+                raise ValueError(
+                    'Expected `signals` of mmmgd.InterruptHook to be names '
+                    f"such as 'SIGTERM', but got {name!r}."
+                )
+        self.filename = filename
+        self.signals = [known[name] for name in signals]
         self.signal: int | None = None
         self.noted = 0.0
         self.previous: dict[int, Any] = {}
@@ -46,7 +63,9 @@ class InterruptHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Listen for signals, in the main thread, where Python delivers."""
         if threading.current_thread() is threading.main_thread():
-            self.previous = {s: signal.signal(s, self._note) for s in SIGNALS}
+            self.previous = {
+                s: signal.signal(s, self._note) for s in self.signals
+            }
 
     def after_train(self, runner: Runner) -> None:
         """Listen no more."""
@@ -76,17 +95,17 @@ class InterruptHook(Hook):
             os.kill(os.getpid(), signum)
 
     def _leave(self, runner: Runner, done: int) -> None:
-        self.state.capture(runner, done)
+        hook_of(runner, RunStateHook).capture(runner, done)
         runner.save_checkpoint(
             runner.work_dir,
-            FILE,
+            self.filename,
             meta=dict(epoch=runner.epoch, iter=done),
             by_epoch=False,
             backend_args=dict(backend=BACKEND),
         )
         if get_rank() == 0:
             backend = get_file_backend(backend_args=dict(backend=BACKEND))
-            path = os.path.join(runner.work_dir, FILE)
+            path = os.path.join(runner.work_dir, self.filename)
             backend.put(
                 path.encode(), os.path.join(runner.work_dir, 'last_checkpoint')
             )

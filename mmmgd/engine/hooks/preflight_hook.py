@@ -1,4 +1,4 @@
-"""What is said about a run before and just after it starts."""
+"""Report on a run before and just after it starts."""
 
 import logging
 from collections import Counter
@@ -10,7 +10,9 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmmgd.engine.runner import model_of
 from mmmgd.models import MGDDistill
+from mmmgd.registry import HOOKS
 from mmmgd.report.preflight import preflight
 
 # The authors' rule for α: a distillation loss 'similar to that of the
@@ -18,44 +20,48 @@ from mmmgd.report.preflight import preflight
 RATIOS = (0.1, 2.0)
 
 
+@HOOKS.register_module()
 class PreflightHook(Hook):
     """Prints the report before step 1, then watches the size of the losses.
 
-    :class:`DistillHook` registers it. Over the first steps it adds up, for
-    each entry of ``distill``, its loss and that of the task, and warns if
-    their ratio lies outside the authors' range.
+    Over the first steps it adds up, for each entry of ``distill``, its loss
+    and that of the task, and warns if their ratio lies outside the authors'
+    range.
 
     Args:
-        model: The model that is trained, without its wrapper.
-        steps: Training steps to average over.
+        report: Whether to print the report.
+        steps: Training steps to average the ratios over; 0 for no ratios.
+        ratios: The least and the largest ratio that is not worth a warning.
     """
 
     priority = 'VERY_LOW'
 
-    def __init__(self, model: MGDDistill, steps: int = 50) -> None:
-        self.model = model
-        self.terms: Any = model.terms
-        self.steps = steps
+    def __init__(
+        self,
+        report: bool = True,
+        steps: int = 50,
+        ratios: tuple[float, float] = RATIOS,
+    ) -> None:
+        self.report, self.steps, self.ratios = report, steps, ratios
+        self.terms: Any = None
         self.seen = 0
         self.sums: Counter[str] = Counter()
         self.handle: Any = None
 
-    @classmethod
-    def attach(cls, runner: Runner, model: MGDDistill) -> None:
-        """Take part in a run, once."""
-        if not any(isinstance(hook, cls) for hook in runner.hooks):
-            runner.register_hook(cls(model))
-
     @master_only
     def before_train(self, runner: Runner) -> None:
         """Print the report."""
-        if not self.model.teacher.loaded:  # resumed after its last use
+        model = model_of(runner)
+        if not model.teacher.loaded:  # resumed after its last use
             return
-        report = preflight(self.model, runner.cfg, runner.world_size)
-        print_log('\n'.join(report.lines), logger='current')
-        for warning in report.warnings:
-            print_log(warning, logger='current', level=logging.WARNING)
-        self.handle = self.model.register_forward_hook(self._note)
+        if self.report:
+            report = preflight(model, runner.cfg, runner.world_size)
+            print_log('\n'.join(report.lines), logger='current')
+            for warning in report.warnings:
+                print_log(warning, logger='current', level=logging.WARNING)
+        if self.steps:
+            self.terms = model.terms
+            self.handle = model.register_forward_hook(self._note)
 
     def after_train_iter(self, runner: Runner, *args: Any, **kw: Any) -> None:
         """Report the ratios once there are enough steps."""
@@ -90,13 +96,15 @@ class PreflightHook(Hook):
                 f' / {task:.4g}, mean of the first {self.seen} steps).',
                 logger='current',
             )
-            if warning := ratio_warning(name, ratio):
+            if warning := ratio_warning(name, ratio, self.ratios):
                 print_log(warning, logger='current', level=logging.WARNING)
 
 
-def ratio_warning(name: str, ratio: float) -> str:
+def ratio_warning(
+    name: str, ratio: float, ratios: tuple[float, float] = RATIOS
+) -> str:
     """Say that a loss is far from the task's; '' if it is not."""
-    low, high = RATIOS
+    low, high = ratios
     if low <= ratio <= high:
         return ''
     text = (

@@ -1,4 +1,4 @@
-"""Going on as if nothing had happened."""
+"""Restore random state and data position on resume."""
 
 from typing import Any
 
@@ -10,11 +10,14 @@ from mmengine.runner import IterBasedTrainLoop, Runner, set_random_seed
 from mmmgd.checkpoints.latest import find_latest
 from mmmgd.checkpoints.state_dicts import SECTION
 from mmmgd.engine.batches import WithoutEmpty, resume_batches
+from mmmgd.engine.runner import hook_of
+from mmmgd.registry import HOOKS
 from mmmgd.rng import mix, rng_state, set_rng_state
 
 from .run_state_hook import RunStateHook
 
 
+@HOOKS.register_module()
 class ResumeHook(Hook):
     """Makes a resumed run equal to one that was never interrupted.
 
@@ -23,19 +26,19 @@ class ResumeHook(Hook):
     the epoch, and the validation that the interrupted run owed.
 
     Args:
-        state: Knows the workers of the data loader.
+        validate: Whether to make up for a validation that was due.
     """
 
     # Last in `before_train`: a validation needs all hooks to be ready.
     priority = 'LOWEST'
 
-    def __init__(self, state: RunStateHook) -> None:
-        self.state = state
+    def __init__(self, validate: bool = True) -> None:
+        self.validate = validate
         self.resumed = False
         self.run: dict[str, Any] | None = None
         self.done = 0  # batches of the current epoch
 
-    def choose(self, runner: Runner) -> None:
+    def before_run(self, runner: Runner) -> None:
         """Skip damaged files when the runner resumes by itself."""
         if runner._resume and runner._load_from is None:
             runner._load_from = find_latest(
@@ -63,11 +66,8 @@ class ResumeHook(Hook):
             return
         _reseed_loader(runner, run['sampler_seed'])
         _restore_rng(runner, run['rng'])
-        if (
-            not run['validated']
-            and self.done == 0
-            and _validation_is_due(runner)
-        ):
+        owed = self.validate and not run['validated'] and self.done == 0
+        if owed and _validation_is_due(runner):
             runner.logger.info('Resume: validating first, as was due.')
             runner.val_loop.run()
         pad = self._resume_workers(runner, run['rng'])
@@ -75,7 +75,7 @@ class ResumeHook(Hook):
 
     def _resume_workers(self, runner: Runner, states: list[dict]) -> int:
         """Hand the workers their states; return how many get no batch yet."""
-        book, rank = self.state.workers, get_rank()
+        book, rank = hook_of(runner, RunStateHook).workers, get_rank()
         saved = states[rank].get('workers') if rank < len(states) else None
         if book is None or not saved:
             return 0

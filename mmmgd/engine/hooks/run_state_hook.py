@@ -8,20 +8,27 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mmmgd.checkpoints.state_dicts import SECTION
 from mmmgd.engine.workers import WorkerBook
+from mmmgd.registry import HOOKS
 from mmmgd.rng import rng_state
 
 
+@HOOKS.register_module()
 class RunStateHook(Hook):
     """Puts the random state of each rank into each checkpoint.
 
     Files are written by rank 0 alone, so the states are gathered before, at
     the moments at which a file may follow.
+
+    Args:
+        workers: Whether the state of each data loader worker is part of it:
+            32 kB a worker. Without it a resumed run augments differently.
     """
 
     # After DistillHook (LOW), before CheckpointHook (VERY_LOW).
     priority = 80
 
-    def __init__(self) -> None:
+    def __init__(self, workers: bool = True) -> None:
+        self.note_workers = workers
         self.state: dict[str, Any] = {}
         self.workers: WorkerBook | None = None
         # Batches of this epoch that this process has trained on.
@@ -54,9 +61,8 @@ class RunStateHook(Hook):
         loader = runner.train_dataloader
         # A finite one is begun anew by an endless loop, in between.
         endless = isinstance(runner.train_loop, IterBasedTrainLoop)
-        if loader.num_workers and (
-            not endless or hasattr(loader.sampler, 'skip')
-        ):
+        found = not endless or hasattr(loader.sampler, 'skip')
+        if self.note_workers and loader.num_workers and found:
             self.workers = WorkerBook(loader)
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -93,7 +99,7 @@ class RunStateHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the state, if it belongs to the moment of this file."""
         if self.state.get('iter') == checkpoint['meta']['iter']:
-            checkpoint[SECTION]['run'] = self.state
+            checkpoint.setdefault(SECTION, {})['run'] = self.state
 
 
 def _saves_now(hook: Hook, runner: Runner) -> bool:

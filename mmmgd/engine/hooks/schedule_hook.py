@@ -1,4 +1,4 @@
-"""Telling the model how far the training is."""
+"""Tell the model how far the training is."""
 
 from typing import Any
 
@@ -6,10 +6,19 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mmmgd.engine.runner import model_of
+from mmmgd.registry import HOOKS
 
 
+@HOOKS.register_module()
 class ScheduleHook(Hook):
-    """Applies ``until`` and ``decay_from`` of the distillation losses."""
+    """Applies ``until`` and ``decay_from`` of the distillation losses.
+
+    Args:
+        free_teacher: Whether to let go of the teacher once all have ended.
+    """
+
+    def __init__(self, free_teacher: bool = True) -> None:
+        self.free_teacher = free_teacher
 
     def before_train(self, runner: Runner) -> None:
         """Refuse a schedule that ends after the training."""
@@ -26,4 +35,4 @@ class ScheduleHook(Hook):
         position: float = runner.iter
         if not isinstance(runner.train_loop, IterBasedTrainLoop):
             position /= len(runner.train_dataloader)
-        model_of(runner).set_position(position)
+        model_of(runner).set_position(position, self.free_teacher)
