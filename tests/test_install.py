@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,22 @@ def test_make_without_python():
     )
     assert done.returncode != 0
     assert "there is no 'python-of-mars' on PATH" in done.stderr
+
+
+def test_the_wheel_says_that_it_is_typed(tmp_path):
+    for name in ('requirements', 'mmmgd'):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ('setup.py', 'pyproject.toml'):
+        shutil.copy(ROOT / name, tmp_path)
+    out = tmp_path / 'out'
+    subprocess.run(
+        [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-index']
+        + ['--no-build-isolation', '--quiet', '-w', str(out), str(tmp_path)],
+        check=True,
+    )
+    (wheel,) = out.glob('*.whl')
+    with zipfile.ZipFile(wheel) as archive:
+        assert 'mmmgd/py.typed' in archive.namelist()
 
 
 def test_installing_mmmgd_changes_nothing_else(tmp_path):
