@@ -42,7 +42,7 @@ def read_state_dict(path: str) -> dict[str, Tensor]:
         if isinstance(content, Mapping) and section in content:
             content = content[section]
             break
-    if not _is_state_dict(content):
+    if not is_state_dict(content):
         raise CheckpointError(
             f'Expected weights in {path!r}, but found '
             f'{_describe(content)}. A checkpoint holds them by name, at the '
@@ -79,7 +79,8 @@ def sub_state(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return inner
 
 
-def _is_state_dict(content: Any) -> bool:
+def is_state_dict(content: Any) -> bool:
+    """Whether this is weights by their names and nothing else."""
     return (
         isinstance(content, Mapping)
         and len(content) > 0

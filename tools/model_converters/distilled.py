@@ -24,7 +24,7 @@ from _resumable import resumable
 from torch import Tensor
 
 from mmmgd.checkpoints.reading import read_file
-from mmmgd.checkpoints.state_dicts import sub_state
+from mmmgd.checkpoints.state_dicts import is_state_dict, sub_state
 from mmmgd.config import is_distilled, read_config, student_config
 
 
@@ -94,13 +94,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def take_apart(content: Any) -> tuple[Layout, dict[str, Tensor]]:
     """Return who wrote the file, and its weights by their full names."""
-    state = content
-    if isinstance(content, Mapping):  # a .safetensors holds weights alone
-        state = content.get('state_dict', content)
+    state = content.get('state_dict') if isinstance(content, Mapping) else None
+    if is_state_dict(content):  # of .safetensors
+        state = content
     if not isinstance(state, Mapping):
         raise ValueError(
-            "expected a checkpoint with a 'state_dict', or the weights by "
-            f'name, but got a {type(state).__name__}.'
+            "expected a checkpoint with a 'state_dict', but this has none."
         )
     state = sub_state(state, 'module.') or state
     for layout in LAYOUTS:
