@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from _group import prepare_launch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmmgd.checkpoints.reading import guard_mmengine
-from mmmgd.config import check_config, read_config
+from mmmgd.config import Options, check_config, read_config
 
 
 def fail(message: str) -> NoReturn:
@@ -37,7 +37,7 @@ def parse_args(
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=Options,
         metavar='KEY=VALUE',
         help='config values to replace, e.g. optim_wrapper.optimizer.lr=0.1 '
         'or \'key="[(a,b),(c,d)]"\' (quotation marks, no white space)',
@@ -80,11 +80,8 @@ def load_config(args: argparse.Namespace) -> Config:
     # These errors say what to do; a traceback would only hide that.
     try:
         cfg = read_config(args.config, args.cfg_options)
-    except (FileNotFoundError, ModuleNotFoundError) as error:
-        fail(str(error))
-    try:
         check_config(cfg)
-    except ValueError as error:
+    except (FileNotFoundError, ModuleNotFoundError, ValueError) as error:
         fail(str(error))
     cfg.launcher = args.launcher
     cfg.work_dir = (

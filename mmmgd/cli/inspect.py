@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from mmmgd.checkpoints.reading import local_path
 from mmmgd.config import (
+    Options,
     check_config,
     is_distilled,
     read_config,
@@ -87,7 +88,7 @@ def make_parser() -> argparse.ArgumentParser:
         f'Defaults to {SIZE}',
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE'
+        '--cfg-options', nargs='+', action=Options, metavar='KEY=VALUE'
     )
     return parser
 

@@ -9,10 +9,12 @@ from .model import (
     whole_model,
     with_preprocessor,
 )
+from .options import Options
 from .reading import find_config, package_configs, read_config
 
 __all__ = [
     'DEAD_KEYS',
+    'Options',
     'check_config',
     'check_keys',
     'close_names',

@@ -1,9 +1,11 @@
 """Refuse configs that would train something else than they say."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
 
+from .keys import check_keys
 from .model import is_distilled, is_ours
 
 # Keys of MMCV 1.x that MMEngine never reads, and what replaced them.
@@ -23,12 +25,31 @@ DEAD_KEYS = {
 }
 
 
+# Plain dicts of which MMEngine reads these keys and ignores all others.
+PLAIN = {
+    'auto_scale_lr': {'enable', 'base_batch_size'},
+    'env_cfg': {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
+    'env_cfg.mp_cfg': {'mp_start_method', 'opencv_num_threads'},
+    'optim_wrapper.paramwise_cfg': {
+        'bias_decay_mult',
+        'bias_lr_mult',
+        'bypass_duplicate',
+        'custom_keys',
+        'dcn_offset_lr_mult',
+        'dwconv_decay_mult',
+        'flat_decay_mult',
+        'norm_decay_mult',
+    },
+}
+
+
 def check_config(cfg: Config) -> None:
     """Refuse a config that would silently train something else.
 
     Raises:
-        ValueError: If a key is of MMCV 1.x, or DistillHook is missing.
+        ValueError: If nobody reads a key, or DistillHook is missing.
     """
+    _check_plain(cfg)
     for key, replacement in DEAD_KEYS.items():
         if _is_dead(cfg, key):
             raise ValueError(
@@ -43,6 +64,16 @@ def check_config(cfg: Config) -> None:
             "DistillHook', so files would hold more than the student. Add "
             "default_hooks = dict(distill=dict(type='mmmgd.DistillHook'))."
         )
+
+
+def _check_plain(cfg: Config) -> None:
+    """Refuse keys of plain dicts that MMEngine never asks for."""
+    for path, known in PLAIN.items():
+        outer, node = {}, cfg
+        for part in path.split('.'):
+            outer, node = node, node.get(part) or {}
+        if isinstance(node, Mapping) and 'constructor' not in outer:
+            check_keys(path, node, known)
 
 
 def _is_dead(cfg: Config, key: str) -> bool:

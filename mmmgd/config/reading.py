@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from .keys import close_names
 from .model import is_distilled
+from .options import override
 
 
 def read_config(
@@ -36,7 +37,7 @@ def read_config(
     if package and cfg.get('default_scope') is None:
         cfg.default_scope = package  # a headless one of MMPretrain
     if cfg_options:
-        cfg.merge_from_dict(cfg_options)
+        override(cfg, cfg_options)
     _anchor_teacher(cfg, file.parent)
     return cfg
 

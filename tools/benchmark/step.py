@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from mmmgd.config import read_config
+from mmmgd.config import Options, read_config
 
 from .meter import (
     count_operations,
@@ -86,7 +86,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument('--compile', action='store_true', help='of Teacher')
     parser.add_argument('--amp', action='store_true', help='autocast, all')
     parser.add_argument('--out', type=Path, help='json')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', action=Options)
     parser.add_argument('--peak-of', help=argparse.SUPPRESS)
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu'

@@ -98,8 +98,8 @@ def test_a_missing_base_is_refused(tmp_path, base, error, message):
 
 
 def test_overrides_are_merged(tmp_path):
-    path = _write(tmp_path / 'c.py', 'a = dict(b=1, c=2)\n')
-    assert read_config(path, {'a.b': 5}).a == dict(b=5, c=2)
+    path = _write(tmp_path / 'c.py', 'train_cfg = dict(b=1, c=2)\n')
+    assert read_config(path, {'train_cfg.b': 5}).train_cfg == dict(b=5, c=2)
 
 
 def test_a_teacher_beside_the_config_is_found_from_anywhere(
