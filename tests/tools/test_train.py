@@ -168,11 +168,11 @@ def test_amp(train, monkeypatch):
     with pytest.raises(SystemExit, match="offers only 'mps'"):
         train.apply_amp(cfg)
     monkeypatch.setattr(train, 'get_device', lambda: 'cuda')
-    assert train.apply_amp(cfg) is None
+    assert train.apply_amp(cfg) == []
     assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
     assert cfg.optim_wrapper.loss_scale == 'dynamic'
     cfg.optim_wrapper.loss_scale = 8.0
-    assert 'already' in train.apply_amp(cfg)
+    assert 'already' in train.apply_amp(cfg)[0]
     assert cfg.optim_wrapper.loss_scale == 8.0
 
 
