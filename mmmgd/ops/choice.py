@@ -119,7 +119,8 @@ def _is_possible(feature: Tensor, mask: Tensor, weight: Tensor) -> bool:
     """Whether the visible positions decide what the plain modules return."""
     n, _, h, w = feature.shape
     return (
-        tuple(mask.shape) == (n, 1, h, w)
+        not feature.is_meta
+        and tuple(mask.shape) == (n, 1, h, w)
         and not mask.requires_grad
         and weight.dtype in (torch.float32, torch.float64)
         and not torch.jit.is_tracing()

@@ -1,20 +1,21 @@
-"""What a model costs: multiply-adds of its convolutions and linear layers.
+"""What a model costs: the multiply-adds of its matrix products.
 
-One multiply-add is counted as one FLOP, as MMEngine and the published tables
-do. Norms, activations, poolings, interpolations and the products inside
-attention are left out.
+torch counts them, by its operators: convolutions, linear layers, and the two
+products inside attention. One multiply-add is one FLOP, as in MMEngine and in
+the published tables. Left out is what torch multiplies element by element
+(norms, activations, poolings, interpolations), what it fuses in
+``nn.MultiheadAttention(batch_first=True)``, and what others have compiled:
+mmcv's deformable attention and RoI operators.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.func import functional_call
-from torch.nn.modules.conv import _ConvTransposeNd
+from torch.utils.flop_counter import FlopCounterMode
 
 from mmmgd.models.connectors import MGDConnector
 from mmmgd.points.dry_pass import blank_image, forward_tensor, quiet
@@ -22,31 +23,23 @@ from mmmgd.points.tap import FeatureTap
 
 # A backward pass computes two products for each of the forward pass.
 TRAINED, FROZEN = 3, 1
+# Attention of a newer torch on a CPU, which its own table lacks.
+ON_CPU = '_scaled_dot_product_flash_attention_for_cpu'
 
 
-@contextmanager
-def counting(model: nn.Module) -> Iterator[Counter[str]]:
-    """Count what runs inside the block, by the name of the module."""
-    counts: Counter[str] = Counter()
+class Counter(FlopCounterMode):
+    """Counts what runs inside its block."""
 
-    def hook(name: str, module: Any, args: tuple, output: Any) -> None:
-        # A transposed convolution multiplies at each position of its input.
-        positions = args[0] if isinstance(module, _ConvTransposeNd) else output
-        if isinstance(positions, Tensor):
-            weight = module.weight
-            width = weight.shape[0]  # in all of them, that of `positions`
-            counts[name] += weight.numel() * (positions.numel() // width)
+    def __init__(self) -> None:
+        own, aten = {}, torch.ops.aten
+        if hasattr(aten, ON_CPU):
+            own[getattr(aten, ON_CPU)] = _attention
+        super().__init__(display=False, custom_mapping=own)
 
-    handles = [
-        module.register_forward_hook(partial(hook, name))
-        for name, module in model.named_modules()
-        if _multiplies(module)
-    ]
-    try:
-        yield counts
-    finally:
-        for handle in handles:
-            handle.remove()
+    @property
+    def flops(self) -> int:
+        """Return the multiply-adds; torch counts both operations."""
+        return self.get_total_flops() // 2
 
 
 @torch.no_grad()
@@ -57,37 +50,30 @@ def model_flops(model: nn.Module, size: int) -> tuple[int, str]:
         The count, and where the pass ended if the model needs labels to go
         on: the parts that did not run, as text.
     """
-    ran: set[str] = set()
-
-    def note(name: str, *_: Any) -> None:
-        ran.add(name)
-
-    parts = [n for n, m in model.named_children() if list(m.parameters())]
+    parts = {n: m for n, m in model.named_children() if [*m.parameters()]}
+    waiting, counter = dict.fromkeys(parts), Counter()
     handles = [
-        model.get_submodule(name).register_forward_pre_hook(
-            partial(note, name)
-        )
-        for name in parts
+        part.register_forward_pre_hook(lambda *_, n=name: waiting.pop(n, None))
+        for name, part in parts.items()
     ]
     try:
-        with quiet(model), counting(model) as counts:
+        with quiet(model), counter:
             forward_tensor(model, blank_image(model, size))
     except Exception:  # of any kind: a head that misses its labels
-        missing = [name for name in parts if name not in ran]
-        return counts.total(), ', '.join(missing) or 'part of ' + parts[-1]
+        return counter.flops, ', '.join(waiting) or f'part of {[*parts][-1]}'
     finally:
         for handle in handles:
             handle.remove()
-    return counts.total(), ''
+    return counter.flops, ''
 
 
 @torch.no_grad()
 def teacher_flops(model: nn.Module, points: Sequence[str], size: int) -> int:
     """Count one image up to the deepest of the points, where a pass ends."""
     tap = FeatureTap(model, points, 'teacher')
-    with quiet(model), counting(model) as counts, tap.record(stop=True):
+    with quiet(model), Counter() as counter, tap.record(stop=True):
         forward_tensor(model, blank_image(model, size))
-    return counts.total()
+    return counter.flops
 
 
 @torch.no_grad()
@@ -102,9 +88,9 @@ def connector_flops(connector: nn.Module, shape: Sequence[int]) -> int:
     mask = {}
     if isinstance(connector, MGDConnector):
         mask = {'mask': connector.full_mask(feature)}
-    with quiet(connector), counting(connector) as counts:
+    with quiet(connector), Counter() as counter:
         functional_call(connector, meta, (feature,), mask)
-    return counts.total()
+    return counter.flops
 
 
 def parameters_of(*modules: nn.Module) -> int:
@@ -122,10 +108,6 @@ def step_shares(student: int, teacher: int, connectors: int) -> list[float]:
     return [cost / max(sum(costs), 1) for cost in costs]
 
 
-def _multiplies(module: nn.Module) -> bool:
-    weight: Any = getattr(module, 'weight', None)
-    return (
-        isinstance(weight, Tensor)
-        and weight.dim() > 1
-        and not isinstance(module, nn.Embedding)
-    )
+def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    """Count QKᵀ and its product with V, of three shapes (N, heads, L, D)."""
+    return 2 * prod(query[:-1]) * key[-2] * (query[-1] + value[-1])

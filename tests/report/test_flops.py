@@ -8,8 +8,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import ResNet18_Weights, resnet18
 
 from mmmgd.report.flops import (
+    Counter,
     connector_flops,
-    counting,
     model_flops,
     parameters_of,
     step_shares,
@@ -17,24 +17,30 @@ from mmmgd.report.flops import (
 )
 
 
-def test_each_kind_of_layer_by_hand():
-    model = nn.Sequential(
-        nn.Conv2d(3, 8, 3, stride=2, padding=1),  # (8, 16, 20)
-        nn.BatchNorm2d(8),
-        nn.Conv2d(8, 8, 5, padding=2, groups=4),
-        nn.ConvTranspose2d(8, 4, 2, stride=2),  # (4, 32, 40)
-        nn.Flatten(2),
-        nn.Linear(1280, 7, bias=False),
-        nn.Embedding(10, 3),
-    )
-    with counting(model) as counts, torch.no_grad():
-        model[:-1](torch.zeros(2, 3, 32, 40))
-    assert counts == {
-        '0': 2 * 8 * 16 * 20 * 3 * 9,
-        '2': 2 * 8 * 16 * 20 * (8 // 4) * 25,
-        '3': 2 * 8 * 16 * 20 * 4 * 4,
-        '5': 2 * 4 * 7 * 1280,
+@pytest.mark.parametrize('device', ['cpu', 'meta'])
+def test_each_kind_of_layer_by_hand(device):
+    layers = {
+        nn.Conv2d(3, 8, 3, stride=2, padding=1): 8 * 16 * 20 * 3 * 9,
+        nn.BatchNorm2d(8): 0,
+        nn.Conv2d(8, 8, 5, padding=2, groups=4): 8 * 16 * 20 * (8 // 4) * 25,
+        nn.ConvTranspose2d(8, 4, 2, stride=2): 8 * 16 * 20 * 4 * 4,
+        nn.Flatten(2): 0,
+        nn.Linear(1280, 7, bias=False): 4 * 7 * 1280,
     }
+    x = torch.zeros(2, 3, 32, 40, device=device)
+    for layer, expected in layers.items():
+        with Counter() as counter, torch.no_grad():
+            x = layer.to(device)(x)
+        assert counter.flops == 2 * expected, layer
+
+
+@pytest.mark.parametrize('device', ['cpu', 'meta'])
+def test_both_products_of_attention_are_counted(device):
+    q, k = (torch.zeros(2, 3, n, 8, device=device) for n in (5, 7))
+    v = torch.zeros(2, 3, 7, 8, device=device)
+    with Counter() as counter, torch.no_grad():
+        nn.functional.scaled_dot_product_attention(q, k, v)
+    assert counter.flops == 2 * 3 * 5 * 7 * (8 + 8)
 
 
 def test_a_known_network():
@@ -74,21 +80,24 @@ def test_what_runs_without_labels_is_counted(classifier_cfg):
 
 def test_of_the_teacher_only_what_runs_is_counted(classifier_cfg):
     model = MODELS.build(classifier_cfg())
-    with counting(model) as counts, torch.no_grad():
-        model.eval()(torch.zeros(1, 3, 64, 64))
-    late = ('backbone.layer3', 'backbone.layer4', 'head')
-    expected = sum(n for k, n in counts.items() if not k.startswith(late))
-    assert 0 < expected < counts.total()
-    assert teacher_flops(model, ['backbone.layer2'], 64) == expected
+    model.eval()
+    trunk = model.backbone
+    with Counter() as counter, torch.no_grad():
+        x = trunk.norm1(trunk.conv1(torch.zeros(1, 3, 64, 64)))
+        trunk.layer2(trunk.layer1(x))
+    assert 0 < counter.flops < model_flops(model, 64)[0]
+    assert teacher_flops(model, ['backbone.layer2'], 64) == counter.flops
 
 
-def test_a_connector_by_hand():
+@pytest.mark.parametrize('cheap', [None, True])
+def test_a_connector_by_hand(cheap):
     connector = MODELS.build(
         dict(
             type='mmmgd.MGDConnector',
             mask_ratio=0.5,
             student_channels=4,
             teacher_channels=6,
+            cheap=cheap,
         )
     )
     positions = 5 * 7
