@@ -5,6 +5,7 @@ import pytest
 import torch
 from mmengine.registry import MODELS, DefaultScope
 
+import mmmgd.compat  # noqa: F401  (MMRazor's gate on mmcv)
 from mmmgd.models import AlignConnector, MGDConnector
 
 GOLDEN = json.loads(
