@@ -55,6 +55,41 @@ def test_losses(cfg, arguments, expected):
     torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-5)
 
 
+def _value_and_gradient(loss, student, *others):
+    student = student.double().requires_grad_()
+    value = loss(student, *(t.double() for t in others))
+    return value, *torch.autograd.grad(value, student)
+
+
+DIST = dict(tau=2, loss_weight=3)
+
+
+@pytest.mark.parametrize(
+    ('theirs', 'ours', 'arguments'),
+    [
+        (dict(type='PKDLoss', loss_weight=6),
+         dict(type='mmmgd.PKDLoss', loss_weight=6), (S, T)),
+        (dict(DIST, type='DISTLoss', inter_loss_weight=2,
+              intra_loss_weight=0.5),
+         dict(DIST, type='mmmgd.DISTLoss', beta=2, gamma=0.5), LOGITS),
+        (dict(type='ChannelWiseDivergence', tau=4, loss_weight=3),
+         dict(type='mmmgd.ChannelWiseDivergence', tau=4, loss_weight=3),
+         (S, T)),
+        (dict(type='KLDivergence', tau=2, loss_weight=3),
+         dict(type='mmmgd.KLDivergence', tau=2, loss_weight=3), LOGITS),
+        (dict(type='MGDLoss', alpha_mgd=0.3),
+         dict(type='mmmgd.MGDLoss', loss_weight=0.3), (S, T)),
+    ],
+    ids=lambda value: value['type'] if isinstance(value, dict) else '',
+)  # fmt: skip
+def test_ours_are_mmrazors_in_value_and_gradient(theirs, ours, arguments):
+    expected = _value_and_gradient(MODELS.build(theirs), *arguments)
+    actual = _value_and_gradient(MODELS.build(ours), *arguments)
+    for a, b in zip(actual, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-10)
+    assert expected[1].abs().max() > 1e-3
+
+
 def test_connectors():
     torch.manual_seed(0)
     build = MODELS.build

@@ -1,4 +1,5 @@
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ def test_golden_numbers_of_the_authors_code(case, scope):
 
     The weights are loaded by their published names, strictly.
     """
+    if scope == 'mmrazor':  # as its configs write `custom_imports`
+        import_module('mmmgd.compat')
     with DefaultScope.overwrite_default_scope(scope):
         connector = MODELS.build(
             dict(

@@ -1,5 +1,6 @@
 import json
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,8 @@ SCOPES = ['mmengine', 'mmdet', 'mmseg', 'mmpretrain', 'mmrazor']
 @pytest.mark.parametrize('name', NEW)
 def test_each_builds_by_name_in_every_scope(name, scope):
     numbers, arguments, equation = NEW[name]
+    if scope == 'mmrazor':  # as its configs write `custom_imports`
+        import_module('mmmgd.compat')
     with DefaultScope.overwrite_default_scope(scope):
         loss = MODELS.build(
             dict(type=f'mmmgd.{name}', loss_weight=3.0, **numbers)
