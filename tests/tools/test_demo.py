@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
+from _stages import Running, Stage  # noqa: E402
 from demo import plan, run  # noqa: E402
-from demo.stages import Stage  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -103,5 +103,6 @@ def test_the_last_checkpoint_gets_a_name_without_a_number(tmp_path):
     (tmp_path / 'epoch_3.pth').write_text('weights')
     (tmp_path / 'last_checkpoint').write_text('elsewhere/epoch_3.pth')
     command = ['x.py', '--work-dir', str(tmp_path)]
-    run.link_last(Stage('x', command, tmp_path / 'x.log'))
+    stage = Stage('x', command, tmp_path / 'x.log')
+    run.link_last(Running(stage, process=None))
     assert (tmp_path / 'last.pth').read_text() == 'weights'

@@ -211,7 +211,9 @@ def read_idx(path: Path) -> np.ndarray:
 
 def write_idx(path: Path, values: np.ndarray) -> None:
     """Write bytes in LeCun's IDX format; a reader never sees half a file."""
-    head = struct.pack(f'>4B{values.ndim}I', 0, 0, 8, values.ndim, *values.shape)
+    head = struct.pack(
+        f'>4B{values.ndim}I', 0, 0, 8, values.ndim, *values.shape
+    )
     part = path.with_name(f'{path.name}.part')
     part.write_bytes(head + values.astype(np.uint8).tobytes())
     part.replace(path)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .stages import Stage
+from _stages import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / 'work_dirs' / 'demo'

@@ -18,10 +18,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from _stages import Running, Stage, clock, run_all
+
 from mmmgd.checkpoints.atomic import write_json
 
 from . import plan
-from .stages import Stage, clock, run_all
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -65,11 +66,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f'{clock(seconds)} in all. See {plan.OUT}.')
 
 
-def link_last(stage: Stage) -> None:
+def link_last(one: Running) -> None:
     """Give the last checkpoint of a training a name without a number."""
-    if '--work-dir' not in stage.command:
+    command = list(one.stage.command)
+    if '--work-dir' not in command:
         return
-    command = list(stage.command)
     work_dir = Path(command[command.index('--work-dir') + 1])
     pointer = work_dir / 'last_checkpoint'
     if pointer.is_file():

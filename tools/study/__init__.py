@@ -1,0 +1,1 @@
+"""Studies: a grid of trainings, its results as lines, and their summary."""

@@ -1,0 +1,137 @@
+"""What a result depends on: code, data, settings, teacher, versions."""
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmmgd.config import is_distilled, read_config
+
+from .grid import Cell
+
+ROOT = Path(__file__).resolve().parents[2]
+# What a training runs of ours. Not this folder's own bookkeeping.
+CODE = ('mmmgd', 'tools/train.py', 'tools/test.py', 'tools/_common.py')
+PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmsegmentation')
+
+
+def digest(files: Iterable[Path], below: Path) -> str:
+    """Return twelve digits over the names and bytes of files."""
+    total = hashlib.sha256()
+    for file in sorted(files):
+        total.update(file.relative_to(below).as_posix().encode())
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:12]
+
+
+def digest_of(paths: Sequence[str], below: Path, pattern: str = '*') -> str:
+    """Return the digest of files, and of all that lies in folders.
+
+    Raises:
+        FileNotFoundError: If one of the paths is missing.
+    """
+    files: list[Path] = []
+    for path in paths:
+        start = below / path
+        if not start.exists():
+            raise FileNotFoundError(
+                f'there is no {path} (working folder: {below}); `make data` '
+                'writes the data of the studies'
+            )
+        found = start.rglob(pattern) if start.is_dir() else [start]
+        files += [file for file in found if file.is_file()]
+    return digest(files, below)
+
+
+@lru_cache
+def code() -> str:
+    """Return the digest of our own code that trainings run."""
+    return digest_of(CODE, ROOT, '*.py')
+
+
+@lru_cache
+def data(paths: tuple[str, ...]) -> str:
+    """Return the digest of data."""
+    return digest_of(paths, Path.cwd())
+
+
+def settings(cell: Cell) -> tuple[Config, str]:
+    """Return the whole config of a cell, and its digest without the seed."""
+    cfg = read_config(cell.config, dict(cell.overrides))
+    content = cfg.to_dict()
+    content.pop('randomness', None)
+    content.pop('work_dir', None)
+    text = json.dumps(content, sort_keys=True, default=repr)
+    return cfg, hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def teacher(cfg: Config) -> str | None:
+    """Return the digest of the weights that a config learns from.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    if not is_distilled(cfg) or not cfg.model.teacher.get('checkpoint'):
+        return None
+    file = Path(cfg.model.teacher.checkpoint)
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no teacher's file {file}")
+    return digest([file], file.parent)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what the numbers depend on."""
+    found = {'python': platform.python_version()}
+    for package in PACKAGES:
+        for name in (package, f'onedl-{package}'):
+            try:
+                found[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return found
+
+
+def commit() -> str:
+    """Return the commit that is checked out, and whether files differ."""
+    done = subprocess.run(
+        ['git', 'describe', '--always', '--dirty', '--exclude=*'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or 'unknown'
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    try:
+        text = Path('/proc/cpuinfo').read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [
+        line.partition(':')[2].strip()
+        for line in text.splitlines()
+        if line.startswith('model name')
+    ]
+    return names[0] if names else platform.machine()
+
+
+def key(line: dict[str, Any]) -> tuple:
+    """Return what must agree in two results of the same cell."""
+    point = json.dumps(line.get('point') or {}, sort_keys=True)
+    names = ('task', 'method', 'seed', 'settings', 'code', 'data', 'teacher')
+    return (point, *(line.get(name) for name in names))
+
+
+def short(digests: Mapping[str, str | None]) -> str:
+    """Return eight digits that stand for several digests."""
+    text = json.dumps(digests, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
