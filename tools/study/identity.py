@@ -5,7 +5,7 @@ import importlib.metadata
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,48 +18,52 @@ from .grid import Cell
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a training runs of ours. Not this folder's own bookkeeping.
-CODE = ('mmmgd', 'tools/train.py', 'tools/test.py', 'tools/_common.py')
+CODE = (
+    'mmmgd',
+    'tools/train.py',
+    'tools/test.py',
+    'tools/_common.py',
+    'tools/_group.py',
+    'tools/study/channels_last.py',
+)
 PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmsegmentation')
 
 
-def digest(files: Iterable[Path], below: Path) -> str:
-    """Return twelve digits over the names and bytes of files."""
-    total = hashlib.sha256()
-    for file in sorted(files):
-        total.update(file.relative_to(below).as_posix().encode())
-        total.update(hashlib.sha256(file.read_bytes()).digest())
-    return total.hexdigest()[:12]
+def digest(paths: Sequence[Path], pattern: str = '*') -> str:
+    """Return twelve digits over the names and bytes of files.
 
-
-def digest_of(paths: Sequence[str], below: Path, pattern: str = '*') -> str:
-    """Return the digest of files, and of all that lies in folders.
+    Args:
+        paths: Files, and folders for all that lies in them.
+        pattern: Which files of a folder.
 
     Raises:
         FileNotFoundError: If one of the paths is missing.
     """
-    files: list[Path] = []
+    total = hashlib.sha256()
     for path in paths:
-        start = below / path
-        if not start.exists():
+        if not path.exists():
             raise FileNotFoundError(
-                f'there is no {path} (working folder: {below}); `make data` '
-                'writes the data of the studies'
+                f'there is no {path} (working folder: {Path.cwd()}); '
+                '`make data` writes the data of the studies'
             )
-        found = start.rglob(pattern) if start.is_dir() else [start]
-        files += [file for file in found if file.is_file()]
-    return digest(files, below)
+        found = sorted(path.rglob(pattern)) if path.is_dir() else [path]
+        for file in found:
+            if file.is_file():
+                total.update(file.relative_to(path).as_posix().encode())
+                total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:12]
 
 
 @lru_cache
 def code() -> str:
     """Return the digest of our own code that trainings run."""
-    return digest_of(CODE, ROOT, '*.py')
+    return digest([ROOT / path for path in CODE], '*.py')
 
 
 @lru_cache
 def data(paths: tuple[str, ...]) -> str:
     """Return the digest of data."""
-    return digest_of(paths, Path.cwd())
+    return digest([Path(path) for path in paths])
 
 
 def settings(cell: Cell) -> tuple[Config, str]:
@@ -83,7 +87,7 @@ def teacher(cfg: Config) -> str | None:
     file = Path(cfg.model.teacher.checkpoint)
     if not file.is_file():
         raise FileNotFoundError(f"there is no teacher's file {file}")
-    return digest([file], file.parent)
+    return digest([file])
 
 
 def versions() -> dict[str, str]:

@@ -142,7 +142,7 @@ def test_the_summary_of_few_seeds_has_no_p(study):
             lines.append(study.lines, entry)
     text = summarize(study, {})
     assert 'No p value below 5 seeds' in text
-    assert '| MGD | 4 | 90.80 ± 1.08 | +0.68 [−0.40, +1.75] |  |' in text
+    assert '| MGD | 4 | 90.80 ± 1.08 | +0.67 [−0.40, +1.75] |  |' in text
 
 
 def test_the_summary_of_nothing(study):
