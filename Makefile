@@ -4,6 +4,7 @@
 #   make install STACK=onedl|openmmlab PYTHON=python3 VENV=.venv
 #                MMCV_FIND_LINKS=...   (a page with prebuilt mmcv wheels)
 #   make demo    TASKS='...'
+#   make data    (Fashion-MNIST, for the studies)
 #   make test    ARGS='-k connector'
 #   make test-all
 #   make lint | check   (check: lint, and the tests that need no codebase)
@@ -20,7 +21,7 @@ RUN := "$(VENV)/bin/python"
 CHOSEN := $(if $(filter file,$(origin PYTHON)),,--python-chosen)
 
 .DEFAULT_GOAL := help
-.PHONY: help install light demo test test-all lint check
+.PHONY: help install light demo data test test-all lint check
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -35,6 +36,9 @@ install light:
 
 demo: install
 	$(RUN) tools/demo.py $(if $(TASKS),--tasks $(TASKS)) $(ARGS)
+
+data: install
+	$(RUN) tools/dataset_converters/fashion_mnist.py $(ARGS)
 
 test: install
 	$(RUN) -m pytest $(ARGS)

@@ -44,7 +44,7 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=max_iters, by_epoch=False),
 ]
 default_hooks = dict(
-    logger=dict(interval=43, interval_exp_name=0),
+    logger=dict(interval=43),
     checkpoint=dict(interval=430, by_epoch=False, max_keep_ckpts=1),
 )
 log_processor = dict(by_epoch=False, window_size=43)

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmmgd.checkpoints.atomic import write
+
 SHA256 = {  # of the extracted files
     'train-images-idx3-ubyte': 'c59f468a2f672dc815687fe0f83887768d799fd8a3f32'
     '76145d20f83aa44d888',
@@ -214,9 +216,7 @@ def write_idx(path: Path, values: np.ndarray) -> None:
     head = struct.pack(
         f'>4B{values.ndim}I', 0, 0, 8, values.ndim, *values.shape
     )
-    part = path.with_name(f'{path.name}.part')
-    part.write_bytes(head + values.astype(np.uint8).tobytes())
-    part.replace(path)
+    write(path, head + values.astype(np.uint8).tobytes())
 
 
 if __name__ == '__main__':

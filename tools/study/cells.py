@@ -1,15 +1,19 @@
 """One cell: the processes that train and test it, and the line they leave."""
 
 import datetime
+import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from _stages import Running, Stage
+
+from mmmgd.checkpoints.atomic import write
+from mmmgd.checkpoints.state_dicts import read_state_dict
 
 from . import identity
 from .grid import Cell, Metric, Study
@@ -188,18 +192,13 @@ def export_half(source: Path, target: Path) -> None:
 
     What comes out is the model: it is evaluated and learned from as written.
     """
-    import torch
-
-    from mmmgd.checkpoints.state_dicts import read_state_dict
-
     state = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in read_state_dict(str(source)).items()
     }
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f'{target.name}.{os.getpid()}.part')
-    torch.save({'state_dict': state}, part)
-    part.replace(target)
+    content = io.BytesIO()
+    torch.save({'state_dict': state}, content)
+    write(target, content.getvalue())
 
 
 def _word(value: Any) -> str:

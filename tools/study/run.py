@@ -13,10 +13,12 @@ from pathlib import Path
 
 from _stages import Running, Stage, clock, run_all
 
+from mmmgd.checkpoints.atomic import write
+
 from . import identity, lines
 from .cells import TESTING, Plan
 from .grid import Cell, Study, read_study, unknown
-from .summary import summarize, write
+from .summary import summarize
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -32,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         with lines.locked(lock):
             failures = Run(study, args).all()
     text = summarize(study, failures)
-    write(study.file.with_suffix('.md'), text)
+    write(study.file.with_suffix('.md'), text.encode())
     print(text)
     report(failures)
 

@@ -1,7 +1,6 @@
 """The summary of a study, in Markdown, from its lines alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from .compare import MIN_SEEDS
 from .grid import Study, read_study
@@ -141,10 +140,3 @@ def notes(
             f'held-out training images ({name}).'
         )
     return text
-
-
-def write(file: Path, text: str) -> None:
-    """Write a text file; a reader never sees half of it."""
-    part = file.with_name(f'{file.name}.part')
-    part.write_text(text, encoding='utf-8')
-    part.replace(file)
