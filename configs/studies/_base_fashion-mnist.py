@@ -32,8 +32,8 @@ test_dataloader = dict(
 val_evaluator = dict(type='Accuracy', topk=(1,))
 test_evaluator = val_evaluator
 
-max_iters = 1720  # two epochs
-train_cfg = dict(by_epoch=False, max_iters=max_iters, val_interval=430)
+max_iters = 1290  # one epoch and a half
+train_cfg = dict(by_epoch=False, max_iters=max_iters, val_interval=258)
 val_cfg = dict()
 test_cfg = dict()
 optim_wrapper = dict(
@@ -48,6 +48,9 @@ default_hooks = dict(
     checkpoint=dict(interval=430, by_epoch=False, max_keep_ckpts=1),
 )
 log_processor = dict(by_epoch=False, window_size=43)
+# In tools/, from where train.py and test.py import it.
+custom_imports = dict(
+    imports=['study.channels_last'], allow_failed_imports=True
+)
 custom_hooks = [dict(type='ChannelsLastHook')]
-custom_imports = dict(imports=['study.channels_last'])
 randomness = dict(seed=0)

@@ -27,6 +27,7 @@ from .tap import (
 
 # Height and width in pixels of the image that models are tried on.
 SIZE = 128
+MAX_IMAGE_CHANNELS = 4
 
 
 @dataclass
@@ -73,8 +74,16 @@ def quiet(model: nn.Module) -> Iterator[None]:
 
 
 def blank_image(model: nn.Module, size: int) -> torch.Tensor:
-    """Return one image of zeros, (1, 3, size, size), where the model is."""
-    return next(model.parameters()).new_zeros(1, 3, size, size)
+    """Return one image of zeros, (1, C, size, size), where the model is.
+
+    C is what the first convolution takes: 1 for grey images, 4 with depth;
+    and 3 where that is no number of image channels (slices, features).
+    """
+    convs = (m for m in model.modules() if isinstance(m, nn.Conv2d))
+    first = next(convs, None)
+    channels = first.in_channels if first is not None else 3
+    channels = channels if channels <= MAX_IMAGE_CHANNELS else 3
+    return next(model.parameters()).new_zeros(1, channels, size, size)
 
 
 def forward_tensor(model: nn.Module, inputs: torch.Tensor) -> Any:

@@ -55,6 +55,19 @@ def test_shapes_are_seen_and_the_model_stays_as_it_was():
     assert not any(m._forward_hooks for m in net.modules())
 
 
+@pytest.mark.parametrize('channels', [1, 3, 4])
+def test_the_image_has_the_channels_that_the_model_takes(channels):
+    """Grey images have one, RGB with depth or infrared four."""
+    net = nn.Sequential(nn.Conv2d(channels, 5, 1), nn.Conv2d(5, 2, 1))
+    assert dry_pass(net, ['1'], 'student').shapes == {'1': (1, 2, 128, 128)}
+
+
+def test_slices_of_an_image_are_no_channels_of_it():
+    """As in YOLOX: four slices of a colour image go to a convolution."""
+    net = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(12, 5, 1))
+    assert dry_pass(net, ['1'], 'student').shapes == {'1': (1, 5, 64, 64)}
+
+
 def test_the_running_part_is_told_from_the_rest():
     seen = dry_pass(Net(), ['body.0'], 'teacher')
     assert seen.runs('token')  # of the root itself, which started
