@@ -1,11 +1,11 @@
 """What a model costs: the multiply-adds of its matrix products.
 
-torch counts them, by its operators: convolutions, linear layers, and the two
-products inside attention. One multiply-add is one FLOP, as in MMEngine and in
-the published tables. Left out is what torch multiplies element by element
-(norms, activations, poolings, interpolations), what it fuses in
-``nn.MultiheadAttention(batch_first=True)``, and what others have compiled:
-mmcv's deformable attention and RoI operators.
+torch counts them, by its operators: convolutions (deformable ones included),
+linear layers, and the two products inside attention. One multiply-add is one
+FLOP, as in MMEngine and in the published tables. Left out is what torch
+multiplies element by element (norms, activations, poolings, interpolations),
+what it fuses in ``nn.MultiheadAttention(batch_first=True)``, and what others
+have compiled: mmcv's deformable attention and RoI operators.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,8 @@ class Counter(FlopCounterMode):
     """Counts what runs inside its block."""
 
     def __init__(self) -> None:
-        own, aten = {}, torch.ops.aten
+        aten = torch.ops.aten
+        own: dict[Any, Any] = {aten.addmm_: _addmm}  # deformable convolution
         if hasattr(aten, ON_CPU):
             own[getattr(aten, ON_CPU)] = _attention
         super().__init__(display=False, custom_mapping=own)
@@ -111,3 +112,7 @@ def step_shares(student: int, teacher: int, connectors: int) -> list[float]:
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
     """Count QKᵀ and its product with V, of three shapes (N, heads, L, D)."""
     return 2 * prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
+
+
+def _addmm(out: Any, left: Any, right: Any, *_: Any, **__: Any) -> int:
+    return 2 * prod(left) * right[-1]

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmcv.ops import DeformConv2d
 from mmengine.registry import MODELS
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -41,6 +42,14 @@ def test_both_products_of_attention_are_counted(device):
     with Counter() as counter, torch.no_grad():
         nn.functional.scaled_dot_product_attention(q, k, v)
     assert counter.flops == 2 * 3 * 5 * 7 * (8 + 8)
+
+
+def test_a_deformable_convolution_counts_as_a_plain_one():
+    layer = DeformConv2d(8, 16, 3, padding=1)
+    offset = torch.zeros(1, 18, 10, 10)
+    with Counter() as counter, torch.no_grad():
+        layer(torch.zeros(1, 8, 10, 10), offset)
+    assert counter.flops == 10 * 10 * 8 * 16 * 9
 
 
 def test_a_known_network():
