@@ -25,6 +25,7 @@ from .arguments import (
     check_hooked,
     runner_trains,
 )
+from .constructors import show_student_to_constructors
 from .inherit import check_inherit, inherit
 from .labels import gt_labels
 from .schedule import Schedule
@@ -103,6 +104,7 @@ class MGDDistill(BaseModel):
             }
         self.terms = nn.ModuleDict(terms)
         self._extras = set().union(*(t.extras for t in terms.values()))
+        show_student_to_constructors(MGDDistill)
 
     def init_weights(self) -> None:
         """Initialise the student and load the teacher.
