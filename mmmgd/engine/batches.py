@@ -1,4 +1,4 @@
-"""Going on in the middle of an epoch without loading what is done."""
+"""Resume in the middle of an epoch without loading what is done."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -52,6 +52,10 @@ class ResumedBatches:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
+    def begin_anew(self) -> None:
+        """Forget the earlier run."""
+        self.done, self.pad, self.then = 0, 0, None
+
     def _arrive(self) -> None:
         if self.then is not None:
             then, self.then = self.then, None
@@ -59,10 +63,25 @@ class ResumedBatches:
 
 
 class WithoutEmpty:
-    """A data loader that keeps the empty batches to itself."""
+    """A data loader that keeps the empty batches to itself.
 
-    def __init__(self, inner: DataLoader) -> None:
-        self.inner = inner
+    All else is the loader's, to read and to write.
+
+    Args:
+        inner: The data loader.
+        restarted: Called when somebody lets go of its workers, as hooks do
+            that change the pipeline.
+    """
+
+    def __init__(
+        self, inner: DataLoader, restarted: Callable[[], None]
+    ) -> None:
+        vars(self).update(inner=inner, restarted=restarted)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == '_iterator':
+            self.restarted()
+        setattr(self.inner, name, value)
 
     def __iter__(self) -> Iterator[Any]:
         return (batch for batch in self.inner if batch is not None)
@@ -80,9 +99,10 @@ def resume_batches(
     drop: bool,
     then: Callable[[], None],
     pad: int = 0,
-) -> None:
+) -> ResumedBatches:
     """Let a data loader start after ``done`` batches; see the class."""
     batches = ResumedBatches(loader.batch_sampler, done, drop, then, pad)
     # DataLoader forbids it, to keep its settings consistent. They stay so:
     # the batches are the same.
     object.__setattr__(loader, 'batch_sampler', batches)
+    return batches

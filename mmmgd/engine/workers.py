@@ -63,7 +63,7 @@ class WorkerBook:
 
     def begin_epoch(self) -> None:
         """Note where the workers are before they get any new batch."""
-        self.start = self.done * int(self.persistent)
+        self.start = self.done.clone()
 
     def end_epoch(self) -> None:
         """Let later workers start as the config says."""
@@ -117,7 +117,6 @@ class _Begin:
             self.inner(worker)
         if self.book.initial is not None:
             set_rng_state(self.book.initial[worker])
-        self.book.done[worker] = 0
         self.book.write(worker)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, _end_soon)

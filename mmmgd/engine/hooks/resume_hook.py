@@ -1,5 +1,6 @@
 """Restore random state and data position on resume."""
 
+from functools import partial
 from typing import Any
 
 from mmengine.dataset import worker_init_fn
@@ -71,7 +72,8 @@ class ResumeHook(Hook):
             runner.logger.info('Resume: validating first, as was due.')
             runner.val_loop.run()
         pad = self._resume_workers(runner, run['rng'])
-        _position(runner, self.done, pad)
+        _repeat_switches(runner, self.done)
+        self._position(runner, pad)
 
     def _resume_workers(self, runner: Runner, states: list[dict]) -> int:
         """Hand the workers their states; return how many get no batch yet."""
@@ -88,6 +90,30 @@ class ResumeHook(Hook):
             return 0
         endless = isinstance(runner.train_loop, IterBasedTrainLoop)
         return book.resume(saved, rotate=endless)
+
+    def _position(self, runner: Runner, pad: int) -> None:
+        """Let the data loader begin at the right batch and state."""
+        loop: Any = runner.train_loop
+        loader = loop.dataloader
+        restore = partial(set_rng_state, rng_state())
+        if isinstance(loop, IterBasedTrainLoop):
+            # MMEngine goes through the batches that are done; a sampler with
+            # `skip` it moves without asking it for batches.
+            moved = hasattr(loader.sampler, 'skip')
+            resume_batches(loader, 0 if moved else loop._iter, False, restore)
+        elif self.done or loader.persistent_workers:
+            # An unbroken run would not start the workers here, which draws.
+            batches = resume_batches(loader, self.done, True, restore, pad)
+            book = hook_of(runner, RunStateHook).workers
+
+            def begin_anew() -> None:
+                """Start the workers where the unbroken run does it too."""
+                if self.done == 0:
+                    batches.begin_anew()
+                    if book:
+                        book.end_epoch()
+
+            loop.dataloader = WithoutEmpty(loader, begin_anew)
 
 
 def _restore_rng(runner: Runner, states: list[dict]) -> None:
@@ -138,24 +164,20 @@ def _validation_is_due(runner: Runner) -> bool:
     )
 
 
-def _position(runner: Runner, done: int, pad: int) -> None:
-    """Let the data loader begin at the right batch, with the right state."""
+def _repeat_switches(runner: Runner, done: int) -> None:
+    """Let hooks do now what they did once, before the place of resumption.
+
+    Those of mmdet that change the pipeline would do it at the next epoch, and
+    start the workers anew, which the unbroken run did earlier.
+    """
     loop: Any = runner.train_loop
-    loader = loop.dataloader
-    state = rng_state()
-
-    def restore() -> None:
-        set_rng_state(state)
-
-    if isinstance(loop, IterBasedTrainLoop):
-        # MMEngine goes through the batches that are done; a sampler with
-        # `skip` it moves without asking it for batches.
-        moved = hasattr(loader.sampler, 'skip')
-        resume_batches(loader, 0 if moved else loop._iter, False, restore)
-    elif done or loader.persistent_workers:
-        # An unbroken run would not start the workers here, which draws.
-        resume_batches(loader, done, True, restore, pad)
-        loop.dataloader = WithoutEmpty(loader)
+    if done == 0 and loop._epoch == 0:
+        return
+    epoch, loop._epoch = loop._epoch, loop._epoch - (done == 0)
+    for hook in runner.hooks:
+        if hasattr(hook, '_has_switched'):
+            hook.before_train_epoch(runner)
+    loop._epoch = epoch
 
 
 def _reseed_loader(runner: Runner, sampler_seed: int | None) -> None:
