@@ -86,7 +86,9 @@ def cfg_of(runner_cfg, distiller_cfg, tmp_path):
         pytest.param(3 * LENGTH + 2, None, marks=SLOW),  # an epoch after it
     ],
 )
-@pytest.mark.parametrize('codebase', SWITCHES)
+@pytest.mark.parametrize(
+    'codebase', ['mmdet', pytest.param('mmpretrain', marks=SLOW)]
+)
 def test_a_resumed_run_sees_what_the_unbroken_one_sees(
     run, cfg_of, codebase, after, signum
 ):
