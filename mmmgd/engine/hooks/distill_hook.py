@@ -9,6 +9,7 @@ from mmmgd.checkpoints.atomic import BACKEND
 from mmmgd.checkpoints.reading import guard_mmengine
 from mmmgd.checkpoints.state_dicts import SECTION, sub_state
 from mmmgd.config import check_config
+from mmmgd.engine.clip import clip_apart
 from mmmgd.engine.runner import model_of
 from mmmgd.models import MGDConnector, MGDDistill
 from mmmgd.models.distill import STUDENT
@@ -39,7 +40,9 @@ class DistillHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Check the config before anything is trained."""
         check_config(runner.cfg)
-        _model(runner).hooked = True
+        model = _model(runner)
+        model.hooked = True
+        clip_apart(runner.optim_wrapper, model.terms)
         guard_mmengine()
         add_missing(runner)
         check_hooks(runner, DistillHook)
