@@ -4,6 +4,8 @@ import argparse
 import sys
 from importlib import import_module
 
+from mmmgd.cli.messages import FLAG, one_message
+
 # name -> one line for the help. Each is a module of mmmgd.cli with a
 # `main(argv) -> int`, imported when asked for: `doctor` must run where torch
 # does not.
@@ -18,6 +20,7 @@ def main(argv: list[str]) -> int:
     listing = '\n'.join(f'  {n:10}{text}' for n, text in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog='python -m mmmgd',
+        usage='%(prog)s command [arguments] [--traceback]',
         epilog=f'commands:\n{listing}',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -27,8 +30,10 @@ def main(argv: list[str]) -> int:
         return 2
     # Only the first word is ours; what follows belongs to the command.
     args = parser.parse_args(argv[:1])
-    command = import_module(f'mmmgd.cli.{args.command}')
-    return int(command.main(argv[1:]))
+    rest = [word for word in argv[1:] if word != FLAG]
+    with one_message(traceback=FLAG in argv):
+        command = import_module(f'mmmgd.cli.{args.command}')
+        return int(command.main(rest))
 
 
 if __name__ == '__main__':

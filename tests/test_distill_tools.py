@@ -96,6 +96,6 @@ def test_a_missing_teacher_file_stops_before_the_first_step(
 ):
     monkeypatch.chdir(project)
     (project / 'teacher.pth').unlink()
-    with pytest.raises(FileNotFoundError, match='teacher.pth.*no such file'):
+    with pytest.raises(SystemExit, match='teacher.pth.*no such file'):
         tool('train').main(['mgd.py', '--work-dir', 'work'])
     assert not list((project / 'work').glob('*.pth'))

@@ -12,6 +12,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmmgd.checkpoints.reading import guard_mmengine
+from mmmgd.cli.messages import FLAG, HELP
 from mmmgd.config import Options, check_config, read_config
 
 
@@ -57,6 +58,7 @@ def parse_args(
         default=0,
         help=argparse.SUPPRESS,
     )
+    parser.add_argument(FLAG, action='store_true', help=HELP)
     args = parser.parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
@@ -77,12 +79,8 @@ def load_config(args: argparse.Namespace) -> Config:
     The work dir is ``--work-dir``, else the config's ``work_dir``, else
     ``work_dirs/<name of the config>``.
     """
-    # These errors say what to do; a traceback would only hide that.
-    try:
-        cfg = read_config(args.config, args.cfg_options)
-        check_config(cfg)
-    except (FileNotFoundError, ModuleNotFoundError, ValueError) as error:
-        fail(str(error))
+    cfg = read_config(args.config, args.cfg_options)
+    check_config(cfg)
     cfg.launcher = args.launcher
     cfg.work_dir = (
         args.work_dir

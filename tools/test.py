@@ -8,6 +8,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import mmmgd.compat  # noqa: F401  # isort: skip  (first: repairs mmseg::)
 
@@ -25,7 +26,7 @@ from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
 from mmmgd.checkpoints.atomic import write_json
-from mmmgd.checkpoints.reading import CheckpointError
+from mmmgd.cli.messages import one_message
 from mmmgd.config import student_config
 from mmmgd.engine.runner import model_of
 
@@ -58,6 +59,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         dict[str, float]: The metrics.
     """
     args = parse_args(make_parser(), argv)
+    with one_message(args.traceback):
+        return evaluate(args)
+
+
+def evaluate(args: argparse.Namespace) -> dict[str, float]:
+    """Evaluate as the arguments say; return the metrics."""
     require_file(args.checkpoint, 'checkpoint')
     out = check_out(args.out)
     cfg = student_config(load_config(args))
@@ -70,10 +77,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     runner.register_hook(MustFit(), priority='VERY_LOW')
     if out and out.suffix != '.json':
         dump_predictions(runner, out)
-    try:
-        metrics = runner.test()
-    except CheckpointError as error:
-        fail(str(error))
+    metrics = runner.test()
     if out and out.suffix == '.json' and runner.rank == 0:
         write_json(out, metrics)
     leave_group()
@@ -120,7 +124,13 @@ def check_out(out: str | None) -> Path | None:
             f'--out expected a name that ends in .json (metrics) or .pkl '
             f"(predictions), but got '{out}'."
         )
-    return Path(out)
+    path = Path(out)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        fail(f"--out '{out}': nothing can be written there ({error}).")
+    return path
 
 
 def dump_predictions(runner: Runner, path: Path) -> None:

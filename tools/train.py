@@ -19,7 +19,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from mmmgd.checkpoints.latest import find_latest
-from mmmgd.checkpoints.reading import CheckpointError
+from mmmgd.cli.messages import one_message
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -55,6 +55,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv (Sequence[str], optional): Arguments. Defaults to ``sys.argv``.
     """
     args = parse_args(make_parser(), argv)
+    with one_message(args.traceback):
+        train(args)
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train as the arguments say."""
     # Before anything is read or built: a typing error must not cost minutes.
     if args.resume not in (None, 'auto'):
         require_file(args.resume, '--resume')
@@ -65,10 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.auto_scale_lr:
         apply_auto_scale_lr(cfg)
 
-    try:
-        build_runner(cfg, notes).train()
-    except (CheckpointError, FloatingPointError) as error:
-        fail(str(error))
+    build_runner(cfg, notes).train()
     leave_group()
 
 
@@ -108,10 +111,7 @@ def apply_resume(cfg: Config, resume: str | None) -> list[str]:
     notes: list[str] = []
     path: str | None = resume
     if resume == 'auto':
-        try:
-            path = find_latest(cfg.work_dir, log=notes.append)
-        except CheckpointError as error:
-            fail(str(error))
+        path = find_latest(cfg.work_dir, log=notes.append)
     if path is None:
         cfg.resume = False
         return [

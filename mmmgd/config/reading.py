@@ -33,7 +33,7 @@ def read_config(
     """
     file = find_config(path)
     package = path.rpartition('::')[0] or _package_of(file)
-    cfg = Config.fromfile(str(file))
+    cfg = _parse(file)
     if package and cfg.get('default_scope') is None:
         cfg.default_scope = package  # a headless one of MMPretrain
     if cfg_options:
@@ -77,6 +77,16 @@ def package_configs(package: str) -> Path:
     return Path(spec.origin).parent / '.mim' / 'configs'
 
 
+def _parse(file: Path) -> Config:
+    try:
+        return Config.fromfile(str(file))
+    except Exception as error:  # of any kind: a config is a program
+        raise ValueError(
+            f"The config '{file}' cannot be read: {type(error).__name__}: "
+            f'{error}'
+        ) from error
+
+
 def _package_of(file: Path) -> str:
     """Return the package of the first ``pkg::`` base, '' if there is none.
 
@@ -96,7 +106,14 @@ def _bases(file: Path) -> list[str]:
     bases: list[str] = []
     if file.suffix != '.py':
         return bases
-    for node in ast.parse(file.read_text(encoding='utf-8')).body:
+    try:
+        tree = ast.parse(file.read_text(encoding='utf-8'))
+    except SyntaxError as error:
+        raise ValueError(
+            f"The config '{file}' is no Python: line {error.lineno}, "
+            f'{error.msg}.'
+        ) from error
+    for node in tree.body:
         if isinstance(node, ast.Assign) and any(
             isinstance(t, ast.Name) and t.id == '_base_' for t in node.targets
         ):

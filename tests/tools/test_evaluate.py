@@ -63,6 +63,14 @@ def test_out_pkl_holds_every_prediction(trained, project, tester):
         (['tinny.py', 'tiny.py'], 'Close names: tiny.py'),
         (['tiny.py', 'tiny.py', '--out', 'x.csv'], "but got 'x.csv'"),
         (
+            ['tiny.py', 'tiny.py', '--out', 'tiny.py/x.json'],
+            "--out 'tiny.py/x.json': nothing can be written there",
+        ),
+        (
+            ['tiny.py', 'tiny.py', '--out', '/proc/x.json'],
+            "--out '/proc/x.json': nothing can be written there",
+        ),
+        (
             [
                 'tiny.py',
                 'tiny.py',

@@ -129,6 +129,19 @@ def test_auto_resume_keeps_load_from_until_there_is_a_checkpoint(
         ),
         (['tiny.py', '--auto-scale-lr'], 'auto_scale_lr.base_batch_size'),
         (
+            ['tiny.py', '--cfg-options', 'optim_wraper.optimizer.lr=1'],
+            "'optim_wraper', and nobody would read it. Did you mean "
+            "'optim_wrapper'?",
+        ),
+        (
+            ['tiny.py', '--cfg-options', 'model.backbone.clases=3'],
+            "unexpected keyword argument 'clases'",
+        ),
+        (
+            ['tiny.py', '--cfg-options', 'model.backbone.type=LeNet6'],
+            'LeNet6 is not in the mmpretrain::model registry',
+        ),
+        (
             [
                 'tiny.py',
                 '--amp',
@@ -144,6 +157,11 @@ def test_train_errors(argv, message, train):
     with pytest.raises(SystemExit) as error:
         train.main(argv)
     assert message in str(error.value)
+
+
+def test_the_traceback_is_there_for_who_asks(train):
+    with pytest.raises(FileNotFoundError, match='Close names: tiny.py'):
+        train.main(['tinny.py', '--traceback'])
 
 
 def test_work_dir_of_the_command_line_then_config_then_name(train):

@@ -12,7 +12,6 @@ state and the epoch of SOURCE.
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from torch import Tensor
 
 from mmmgd.checkpoints.reading import read_file
 from mmmgd.checkpoints.state_dicts import is_state_dict, sub_state
+from mmmgd.cli.messages import FLAG, HELP, one_message
 from mmmgd.config import is_distilled, read_config, student_config
 
 
@@ -69,8 +69,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='which connector of SOURCE becomes which of CONFIG, such as\n'
         'fpn0=loss_mgd.0, where their names do not tell; once for each',
     )
+    parser.add_argument(FLAG, action='store_true', help=HELP)
     args = parser.parse_args(argv)
-    try:
+    with one_message(args.traceback):
         content = read_file(args.source)
         layout, state = take_apart(content)
         cfg = read_config(args.config)
@@ -85,9 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         made: dict[str, Any] = {'state_dict': student, 'meta': {}}
         if args.resumable:
             made = make_resumable(content, state, layout, cfg, args.connector)
-    except (FileNotFoundError, ModuleNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
-    write(made, args.target)
+        write(made, args.target)
     print(f'{layout.name}: {len(student)} tensors of the student.')
     print(f'Written to {args.target}.')
 

@@ -8,7 +8,6 @@ original file:
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from _files import build, check_fits, shapes_of, write
 from torch import Tensor
 
 from mmmgd.checkpoints.state_dicts import read_state_dict
+from mmmgd.cli.messages import FLAG, HELP, one_message
 from mmmgd.config import read_config
 
 CONFIG = (
@@ -39,8 +39,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         '--config', default=str(CONFIG), help='config of the SOLO model'
     )
+    parser.add_argument(FLAG, action='store_true', help=HELP)
     args = parser.parse_args(argv)
-    try:
+    with one_message(args.traceback):
         state = convert(read_state_dict(args.source))
         check_fits(
             state,
@@ -48,9 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             'the original SOLO file of the config',
             'Name the config that belongs to the file with --config.',
         )
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
-    write({'state_dict': state, 'meta': {}}, args.target)
+        write({'state_dict': state, 'meta': {}}, args.target)
     print(f'{len(state)} tensors written to {args.target}')
 
 
