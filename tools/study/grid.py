@@ -105,6 +105,9 @@ class Study:
             'validation' reads the last validation of the training, on images
             held out of the training data: for choosing hyper-parameters.
         tuning: Study files whose results chose this one's settings.
+        claims: Pairs of a method and a baseline: what was hoped for, said
+            first, come true or not.
+        pictures: Files that the report shows, with what is said of each.
     """
 
     file: Path
@@ -115,6 +118,8 @@ class Study:
     baselines: Sequence[str] = ()
     split: str = 'test'
     tuning: Sequence[str] = ()
+    claims: Sequence[Sequence[str]] = ()
+    pictures: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -215,6 +220,11 @@ def _check(study: Study) -> None:
     for name in study.baselines:
         if name not in study.methods:
             raise ValueError(unknown('baseline', name, study.methods))
+    for method, baseline in study.claims:
+        if method not in study.methods:
+            raise ValueError(unknown('method', method, study.methods))
+        if baseline not in study.baselines:
+            raise ValueError(unknown('baseline', baseline, study.baselines))
     if study.split not in SPLITS:
         raise ValueError(unknown('split', study.split, SPLITS))
     for task in study.tasks.values():

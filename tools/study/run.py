@@ -18,6 +18,7 @@ from mmmgd.checkpoints.atomic import write
 from . import identity, lines
 from .cells import TESTING, Plan
 from .grid import Cell, Study, read_study, unknown
+from .page import page
 from .summary import summarize
 
 
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             failures = Run(study, args).all()
     text = summarize(study, failures)
     write(study.file.with_suffix('.md'), text.encode())
+    write(study.file.with_suffix('.html'), page(study, failures).encode())
     print(text)
     report(failures)
 

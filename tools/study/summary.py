@@ -1,5 +1,6 @@
 """The summary of a study, in Markdown, from its lines alone."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from .compare import MIN_SEEDS
@@ -7,6 +8,7 @@ from .grid import Study, read_study
 from .lines import Line, read
 from .table import Row, Table, comparisons, tables
 
+SIGNIFICANT = 0.01  # corrected p below which a difference is believed
 HEAD = (
     '<!-- Written by tools/study.py from the lines beside it; do not edit. -->'
 )
@@ -22,6 +24,7 @@ def summarize(study: Study, failures: Mapping[str, str]) -> str:
     lines = read(study.lines)
     found = tables(study, lines)
     parts = [HEAD, f'# {study.name}', study.question.strip()]
+    parts += ['\n'.join(f'- {text}' for text in verdicts(study, found))]
     parts += [state(study, lines, failures)]
     parts += [section(study, table, found) for table in found]
     parts += notes(study, lines, found)
@@ -48,36 +51,73 @@ def state(
 
 def section(study: Study, table: Table, others: Sequence[Table]) -> str:
     """Return the table of one task, in one version."""
-    task = study.tasks[table.task]
-    title = f'## {task.title or table.task}'
-    apart = [t for t in others if t.task == table.task]
-    parts = [title]
-    if len(apart) > 1:
-        parts.append(
-            f'Version {apart.index(table) + 1} of {len(apart)}: results of '
-            'different code, data or torch are not averaged.'
-        )
-    parts += [_table(study, table), _provenance(table)]
-    return '\n\n'.join(parts)
+    title = study.tasks[table.task].title or table.task
+    parts = [f'## {title}', version_note(table, others)]
+    parts += [_table(study, table), provenance(table)]
+    return '\n\n'.join(part for part in parts if part)
+
+
+def version_note(table: Table, others: Sequence[Table]) -> str:
+    """Say that there are results of other versions, where there are."""
+    apart = [other for other in others if other.task == table.task]
+    if len(apart) < 2:
+        return ''
+    return (
+        f'Version {apart.index(table) + 1} of {len(apart)}: results of '
+        'different code, data or torch are not averaged.'
+    )
 
 
 def _table(study: Study, table: Table) -> str:
-    label = study.tasks[table.task].metric.label
+    head, *rows = cells(study, table)
+    rule = ['---', *['---:'] * (len(head) - 1)]
+    return '\n'.join(f'| {" | ".join(row)} |' for row in [head, rule, *rows])
+
+
+def cells(study: Study, table: Table) -> list[list[str]]:
+    """Return a table as text: the head, then the rows."""
     names = [n for n in study.baselines if table.of(n)]
-    titles = [study.methods[name].title for name in names]
-    head = ['', 'seeds', label]
-    for title in titles:
-        head += [f'− {title} [95 %]', 'p']
-    rows = [head, ['---', *['---:'] * (len(head) - 1)]]
+    head = ['', 'seeds', study.tasks[table.task].metric.label]
+    for name in names:
+        head += [f'− {study.methods[name].title} [95 %]', 'p']
+    rows = [head]
     for row in table.rows:
-        cells = [row_title(study, table, row), str(row.spread.count)]
-        cells.append(str(row.spread))
+        entry = [row_title(study, table, row), str(row.spread.count)]
+        entry.append(str(row.spread))
         for name in names:
             difference = row.differences.get(name)
-            cells.append('' if difference is None else str(difference))
-            cells.append(p_text(row.corrected.get(name)))
-        rows.append(cells)
-    return '\n'.join(f'| {" | ".join(row)} |' for row in rows)
+            entry.append('' if difference is None else str(difference))
+            entry.append(p_text(row.corrected.get(name)))
+        rows.append(entry)
+    return rows
+
+
+def verdicts(study: Study, found: Sequence[Table]) -> list[str]:
+    """Say of each hope whether it came true, in each table."""
+    said = []
+    for table, (method, baseline) in itertools.product(found, study.claims):
+        titles = [study.methods[name].title for name in (method, baseline)]
+        claim = f'{titles[0]} > {titles[1]}'
+        if len(study.tasks) > 1:
+            claim = f'{study.tasks[table.task].title}: {claim}'
+        for row in table.of(method):
+            said.append(f'{claim}: {_verdict(row, baseline)}')
+    return said
+
+
+def _verdict(row: Row, baseline: str) -> str:
+    difference = row.differences.get(baseline)
+    p = row.corrected.get(baseline)
+    if difference is None:
+        return 'not measured yet.'
+    if p is None:
+        word = f'open, {difference.count} of at least {MIN_SEEDS} seeds'
+    elif p >= SIGNIFICANT:
+        word = 'not shown'
+    else:
+        word = 'yes' if difference.mean > 0 else 'no, the contrary'
+    number = f'{difference} points'
+    return f'**{word}** ({number}{f", p {p_text(p)}" if p else ""}).'
 
 
 def row_title(study: Study, table: Table, row: Row) -> str:
@@ -98,7 +138,8 @@ def p_text(p: float | None) -> str:
     return '< 0.001' if p < 0.001 else f'{p:.3f}'
 
 
-def _provenance(table: Table) -> str:
+def provenance(table: Table) -> str:
+    """Say what a table's numbers depend on."""
     lines = [line for row in table.rows for line in row.lines.values()]
     code, data, torch = table.version
     commits = _all(line.get('commit') for line in lines)

@@ -1,0 +1,63 @@
+"""What docs/studies/ says comes from its lines, and from nothing else."""
+
+import re
+import sys
+import warnings
+from html import escape
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from study import lines  # noqa: E402
+from study.grid import read_study  # noqa: E402
+from study.summary import cells, summarize  # noqa: E402
+from study.table import tables  # noqa: E402
+
+STUDIES = sorted((ROOT / 'docs' / 'studies').glob('*/*.yaml'))
+NAMES = [str(p.relative_to(ROOT / 'docs' / 'studies')) for p in STUDIES]
+
+
+@pytest.fixture(params=STUDIES, ids=NAMES)
+def study(request):
+    return read_study(request.param)
+
+
+def test_each_cell_has_a_config(study):
+    failures = {}
+    for cell in study.cells(failures):
+        assert (ROOT / cell.config).is_file()
+    assert failures == {}
+
+
+def test_the_summary_is_what_the_lines_say(study):
+    file = study.file.with_suffix('.md')
+    if not study.lines.is_file():
+        assert not file.exists()
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')  # a half-written line
+        assert file.read_text('utf-8') == summarize(study, {})
+
+
+def test_the_report_has_the_tables_of_the_summary(study):
+    file = study.file.with_suffix('.html')
+    if not study.lines.is_file():
+        assert not file.exists()
+        return
+    text = file.read_text('utf-8')
+    for table in tables(study, lines.read(study.lines)):
+        for row in cells(study, table):
+            inner = ''.join(
+                f'<t[dh]>{re.escape(escape(c))}</t[dh]>' for c in row
+            )
+            assert re.search(inner, text), row
+
+
+def test_each_line_is_of_its_study(study):
+    for line in lines.read(study.lines):
+        assert line['task'] in study.tasks
+        assert line['method'] in {'teacher', *study.methods}
+        assert line['split'] == study.split or line['method'] == 'teacher'
