@@ -1,4 +1,4 @@
-"""Our registries: children of MMEngine's roots in the scope ``mmmgd``.
+"""Registries of the scope ``mmmgd``, children of MMEngine's root ones.
 
 ``type='mmmgd.MGDConnector'`` resolves from a config of any scope without
 ``custom_imports``: MMEngine imports ``mmmgd.registry`` by itself when it meets

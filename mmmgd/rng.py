@@ -1,4 +1,4 @@
-"""Random numbers that nobody else notices.
+"""Random streams that leave the global random state unchanged.
 
 A distilled run and a plain run of the same seed must shuffle, augment and
 drop out alike, or no comparison between them means anything. So whatever this
@@ -17,7 +17,7 @@ from mmengine.dist import get_rank
 
 @contextmanager
 def isolated_rng(*entropy: int) -> Iterator[None]:
-    """Run a block on its own random numbers, then restore the global ones.
+    """Seed the global streams for a block, then restore their state.
 
     Covers Python, NumPy and torch on the CPU, where models are built.
 
@@ -37,7 +37,7 @@ def isolated_rng(*entropy: int) -> Iterator[None]:
 
 
 def rng_state(cuda: bool = True) -> dict[str, Any]:
-    """Return the state of the global streams, as a checkpoint may hold it.
+    """Return the state of the global streams, in types a checkpoint may hold.
 
     Args:
         cuda: Include the current GPU, if there is one.
@@ -56,7 +56,7 @@ def rng_state(cuda: bool = True) -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Restore what :func:`rng_state` returned, on whichever device it is."""
+    """Restore what :func:`rng_state` returned; its tensors may be anywhere."""
     version, internal, gauss = state['python']
     random.setstate((version, tuple(internal), gauss))
     name, keys, *rest = state['numpy']
@@ -73,12 +73,11 @@ def mix(*entropy: int) -> int:
 
 
 class MaskStream:
-    """A stream of random masks that can be saved and resumed anywhere.
+    """A random stream for masks whose state is two integers.
 
     The generator is seeded anew for each draw with (seed, rank, number of
-    draws). Two integers thus are the whole state, whatever the device, and a
-    file that rank 0 of N processes wrote resumes on M of them, each with
-    masks of its own.
+    draws). The state does not depend on the device, and a file that rank 0
+    of N processes wrote resumes on M of them, each with its own masks.
 
     Args:
         seed: Seed of the stream, shared by all ranks.

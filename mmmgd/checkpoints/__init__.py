@@ -1,1 +1,1 @@
-"""Files: safe reading, state dicts, whole-or-nothing writing."""
+"""Checkpoint files: safe reading, state dicts, atomic writing."""

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Write files atomically: a reader finds the old file or the new one."""
 
 import json
 import os
@@ -12,7 +12,7 @@ BACKEND = 'mmmgd.atomic'
 
 
 def write(path: str | Path, content: bytes) -> None:
-    """Write a file under a temporary name, then move it to its own.
+    """Write a file under a temporary name, then rename it.
 
     A reader, or a machine that loses power, finds the old file or the new
     one. Nothing of a write that fails stays on the disk.
@@ -50,13 +50,13 @@ def write(path: str | Path, content: bytes) -> None:
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write numbers, also those of NumPy and torch, as :func:`write` does."""
+    """Write an object as json, atomically; NumPy and torch numbers too."""
     text = json.dumps(content, indent=2, default=lambda value: value.tolist())
     write(path, f'{text}\n'.encode())
 
 
 def _sync_folder(folder: str) -> None:
-    """Let the new name outlast a loss of power, where the system can."""
+    """Flush a folder, so that a rename in it survives a power failure."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -66,26 +66,27 @@ def _sync_folder(folder: str) -> None:
 
 
 class AtomicBackend(LocalBackend):
-    """Writes to a temporary name and moves; removes after that, not before.
+    """A local file backend that writes atomically and delays removals.
 
     MMEngine writes a checkpoint in place, and with ``max_keep_ckpts`` it
-    removes the old one first: a crash in between leaves nothing.
+    removes the old one first: a crash in between leaves nothing. Here a
+    removal waits until the next file is written.
     """
 
-    # Of the process: MMEngine makes a new backend for each file.
-    doomed: ClassVar[list[str]] = []
+    # Shared by all instances: MMEngine makes a new backend for each file.
+    pending_removals: ClassVar[list[str]] = []
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a file, then remove what was to be removed before it."""
+        """Write a file, then do the removals that were asked for before."""
         write(filepath, obj)
-        for old in set(self.doomed) - {os.path.abspath(filepath)}:
+        for old in set(self.pending_removals) - {os.path.abspath(filepath)}:
             if os.path.isfile(old):
                 os.remove(old)
-        self.doomed.clear()
+        self.pending_removals.clear()
 
     def remove(self, filepath: str | Path) -> None:
-        """Remove a file as soon as the next one is written."""
-        self.doomed.append(os.path.abspath(filepath))
+        """Mark a file for removal after the next :meth:`put`."""
+        self.pending_removals.append(os.path.abspath(filepath))
 
 
 register_backend(BACKEND, AtomicBackend, force=True)

@@ -1,4 +1,4 @@
-"""Finding the checkpoint to go on from."""
+"""Find the checkpoint to resume from."""
 
 import os
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .reading import CheckpointError, read_file
 
-# What a run needs to go on; a best_*.pth has no optimizer, for example.
+# Keys that resuming needs; a best_*.pth has no optimizer, for example.
 NEEDED = ('meta', 'message_hub', 'optimizer')
 
 
@@ -52,7 +52,7 @@ def find_latest(
 
 
 def _candidates(folder: Path, named: str) -> list[Path]:
-    """List what to try: what the pointer means, then the newest first."""
+    """List the files to try: the one in last_checkpoint, then by age."""
     meant = [folder / Path(named).name, Path(named)] if named else []
     first = [p for p in meant if p.is_file()][:1] or meant[:1]
     others = sorted(
@@ -64,7 +64,7 @@ def _candidates(folder: Path, named: str) -> list[Path]:
 
 
 def _problem(path: Path) -> str | None:
-    """Say why a file cannot be resumed from, None if it can."""
+    """Return why a file cannot be resumed from; None if it can."""
     try:
         content = read_file(str(path))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Reading checkpoints without running what is in them.
+"""Read checkpoints without executing code in them.
 
 A checkpoint is a pickle, and a pickle is a program. Only the types that
 MMEngine itself writes may occur in a file; one that asks for more is refused.
@@ -71,7 +71,7 @@ def read_file(path: str, map_location: Any = 'cpu') -> Any:
 
 
 def local_path(path: str) -> str:
-    """Return where a file lies, or will lie once its URL is downloaded."""
+    """Return the local path of a file, or of the download of its URL."""
     if _is_url(path):
         folder = osp.join(torch.hub.get_dir(), 'checkpoints')
         return osp.join(folder, osp.basename(path))
@@ -79,7 +79,7 @@ def local_path(path: str) -> str:
 
 
 def guard_mmengine() -> None:
-    """Make MMEngine read files by :func:`read_file` in this process.
+    """Make MMEngine read checkpoints by :func:`read_file` in this process.
 
     Its own reader runs the code of a file that it finds unsafe, after a
     warning. Concerns ``load_from``, ``resume`` and pretrained weights.
@@ -95,7 +95,7 @@ def guard_mmengine() -> None:
 
 
 def load_from_file(filename: str, map_location: Any = 'cpu') -> Any:
-    """Load from a path or a URL (the name is printed by MMEngine's log)."""
+    """Load a path or a URL (MMEngine prints this function's name)."""
     return read_file(filename, map_location)
 
 
@@ -140,7 +140,7 @@ def _is_trusted(path: str) -> bool:
 
 
 def _download(url: str) -> str:
-    """Fetch a file once per machine, and return where it lies."""
+    """Download a file once per machine; return its local path."""
     path = local_path(url)
     if get_local_rank() == 0 and not osp.isfile(path):
         os.makedirs(osp.dirname(path), exist_ok=True)
@@ -174,6 +174,6 @@ def _first_line(error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Find in torch's page of advice what the file asked for."""
+    """Return which refused type torch's long error message names."""
     found = re.search(r'GLOBAL \S+|getattr\(.*?\) refused', str(error))
     return found.group() if found else _first_line(error)

@@ -1,4 +1,4 @@
-"""What a checkpoint may contain, and a pickle module that allows no more.
+"""The types a checkpoint may contain, and an unpickler for only those.
 
 torch's own restricted reader (``weights_only=True``) takes a list of further
 types since 2.5. Before, it refuses every file that MMEngine writes; there
@@ -19,9 +19,9 @@ NUMBERS = ('float64', 'float32', 'int64', 'int32', 'uint32', 'uint8', 'bool')
 
 
 def statistic(owner: Any, name: str) -> Any:
-    """Stand in for ``getattr``, by which HistoryBuffer names its methods.
+    """Replace ``getattr``, which pickles of HistoryBuffer call.
 
-    The real one on the list would open every object to a file's code.
+    Allowing the real one would let a file reach into any object.
     """
     if owner is HistoryBuffer and name in STATISTICS:
         return getattr(owner, name)
@@ -29,8 +29,8 @@ def statistic(owner: Any, name: str) -> Any:
 
 
 # NumPy 1.26 has an empty `_core` already.
-_TWO = np.lib.NumpyVersion(np.__version__) >= '2.0.0'
-_CORE: Any = vars(np)['_core' if _TWO else 'core']
+_NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= '2.0.0'
+_CORE: Any = vars(np)['_core' if _NUMPY_2 else 'core']
 
 # What MMEngine writes beside the weights: log histories and numbers.
 TYPES: list[Any] = [
@@ -79,7 +79,7 @@ _BY_NAME: dict[tuple[str, str], Any] = {
 
 
 class Unpickler(pickle.Unpickler):
-    """Reads pickles that name nothing but the types above."""
+    """An unpickler that accepts only the types above."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return an allowed type, or refuse the file."""
@@ -101,5 +101,5 @@ def _encode(text: str, codec: str) -> bytes:
 
 
 def load(file: Any, **kwargs: Any) -> Any:
-    """Read one pickle; what ``torch.load`` asks of a pickle module."""
+    """Read one pickle, as ``torch.load(pickle_module=...)`` expects."""
     return Unpickler(file, **kwargs).load()

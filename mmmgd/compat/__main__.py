@@ -1,7 +1,7 @@
-"""Run a script with the repairs in place: ``python -m mmmgd.compat SCRIPT``.
+"""Run a script with the repairs applied: ``python -m mmmgd.compat SCRIPT``.
 
 For tools that import MMRazor before they read a config, such as its own
-``tools/train.py``: no line in a config can come early enough for those.
+``tools/train.py``: an import in the config would come too late for those.
 """
 
 import os.path as osp

@@ -1,4 +1,4 @@
-"""Modules that cannot be run here, and say why to whoever asks for them."""
+"""Replace modules that cannot be imported here by ones that say why."""
 
 import importlib
 import sys
@@ -8,14 +8,14 @@ from typing import Any
 
 
 class AbsentPath(list[str]):
-    """The empty ``__path__`` of an absent module: marks it, and says why."""
+    """The empty ``__path__`` that marks an absent module, with the reason."""
 
     def __init__(self, reason: str) -> None:
         super().__init__()
         self.reason = reason
 
     def refusal(self, name: str) -> str:
-        """Word the error for whoever asks for ``name``."""
+        """Return the error message for using ``name``."""
         return (
             f'{name} is absent: torch >= 2.0 removed names that the '
             'quantization half of MMRazor needs. Distillation is not '
@@ -24,8 +24,8 @@ class AbsentPath(list[str]):
         )
 
 
-class _StandIn:
-    """Base of absent classes: to build one raises its docstring."""
+class _Placeholder:
+    """Base of absent classes: building one raises ImportError."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise ImportError(self.__doc__)
@@ -34,7 +34,7 @@ class _StandIn:
 def make_absent(
     module: ModuleType, reason: str, classes: Mapping[str, str]
 ) -> None:
-    """Empty a module that cannot be run: to use a name of it explains why.
+    """Empty a module that cannot be imported; using it raises the reason.
 
     Importing the name raises ImportError (by the finder), reading it
     AttributeError, and ``from module import *`` brings nothing.
@@ -59,7 +59,7 @@ def make_absent(
     for name, registry in classes.items():
         refusal = path.refusal(prefix + name)
         body = {'__module__': module.__name__, '__doc__': refusal}
-        cls = type(name, (_StandIn,), body)
+        cls = type(name, (_Placeholder,), body)
         setattr(module, name, cls)
         getattr(registries, registry).register_module(
             name=name, module=cls, force=True

@@ -1,4 +1,4 @@
-"""The import hook that runs a module with its repair."""
+"""The import hook that applies the repairs."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from .repairs import RUNNERS
 
 
 class _RepairingLoader(Loader):
-    """Runs a module with its repair, and gives it back to its own loader."""
+    """Executes a module together with its repair."""
 
     def __init__(self, loader: Loader) -> None:
         self.loader = loader
@@ -28,12 +28,12 @@ class _RepairingLoader(Loader):
 
 
 class MMRazorFinder(MetaPathFinder):
-    """Finds just the modules that need a repair, where they would be found."""
+    """Finds the MMRazor modules that need a repair, and wraps their loader."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: Any = None
     ) -> ModuleSpec | None:
-        """Wrap the loader that other finders name; refuse what is absent."""
+        """Return the spec with a repairing loader; None for other modules."""
         if isinstance(path, AbsentPath):
             raise ImportError(path.refusal(fullname), name=fullname)
         if fullname not in RUNNERS:

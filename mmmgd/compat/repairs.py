@@ -1,6 +1,6 @@
-"""What is done to each module of MMRazor; the package says why.
+"""The repair of each MMRazor module; the package docstring says why.
 
-A repair runs the module by its own loader, then mends what is left wrong.
+A repair runs the module by its own loader, then corrects what it defined.
 """
 
 import collections
@@ -17,12 +17,12 @@ from mmengine.utils import digit_version
 from .absent import AbsentPath, make_absent
 
 # The part that fails on torch >= 2.0; the others are of no use without it.
-_KEYSTONE = 'mmrazor.structures.quantization'
+_BASE = 'mmrazor.structures.quantization'
 
 # Every module of the quantization half, with the names (and their registries)
 # that other MMRazor files import from it.
 _QUANTIZATION: dict[str, dict[str, str]] = {
-    _KEYSTONE: {},
+    _BASE: {},
     'mmrazor.models.fake_quants': {},
     'mmrazor.models.observers': {},
     'mmrazor.models.quantizers': {},
@@ -41,10 +41,10 @@ _LOSSES = '_update_losses'
 
 
 def _run_or_make_absent(loader: Loader, module: ModuleType) -> None:
-    """Run a quantization module; where that is not possible, empty it."""
+    """Run a quantization module, or make it absent if that fails."""
     classes = _QUANTIZATION[module.__name__]
-    if module.__name__ != _KEYSTONE:
-        path = vars(importlib.import_module(_KEYSTONE)).get('__path__')
+    if module.__name__ != _BASE:
+        path = vars(importlib.import_module(_BASE)).get('__path__')
         if isinstance(path, AbsentPath):
             return make_absent(module, path.reason, classes)
     try:
@@ -54,7 +54,7 @@ def _run_or_make_absent(loader: Loader, module: ModuleType) -> None:
 
 
 def _run_past_gate(loader: Loader, module: ModuleType) -> None:
-    """Run ``mmrazor/__init__``; a *newer* mmcv, and no older one, may pass.
+    """Run ``mmrazor/__init__`` without its upper bound on mmcv.
 
     All that the file defines stands above the gate, except for ``__all__``.
     """
@@ -69,7 +69,7 @@ def _run_past_gate(loader: Loader, module: ModuleType) -> None:
 
 
 def _run_with_any_dict(loader: Loader, module: ModuleType) -> None:
-    """Run ``algorithms/base``; let it look into torch's dict of modules."""
+    """Run ``algorithms/base``, so that it searches plain dicts too."""
     from torch import nn
 
     loader.exec_module(module)
@@ -78,7 +78,7 @@ def _run_with_any_dict(loader: Loader, module: ModuleType) -> None:
 
 
 def _run_with_safe_reader(loader: Loader, module: ModuleType) -> None:
-    """Run an algorithm that reads a teacher; no file's code runs with it."""
+    """Run an algorithm that reads a teacher, with the safe reader in place."""
     from mmmgd.checkpoints.reading import guard_mmengine
 
     loader.exec_module(module)
@@ -99,7 +99,7 @@ def _run_iter(loop: Any, idx: int, data_batch: Any) -> None:
 
 
 def _run_with_own_iter(loader: Loader, module: ModuleType) -> None:
-    """Run ``distill_val_loop``; its loops get the step they were made for."""
+    """Run ``distill_val_loop`` and give its loops their old step."""
     loader.exec_module(module)
     if hasattr(importlib.import_module('mmengine.runner.loops'), _LOSSES):
         for name in ('SingleTeacherDistillValLoop', 'SelfDistillValLoop'):
@@ -107,13 +107,13 @@ def _run_with_own_iter(loader: Loader, module: ModuleType) -> None:
 
 
 def _soft_cross_entropy(*args: Any, **kwargs: Any) -> Any:
-    """Call mmpretrain's function of that name, imported when first needed."""
+    """Call mmpretrain's ``soft_cross_entropy``, imported on first use."""
     losses = importlib.import_module('mmpretrain.models.losses')
     return losses.cross_entropy_loss.soft_cross_entropy(*args, **kwargs)
 
 
 def _run_with_mmpretrain(loader: Loader, module: ModuleType) -> None:
-    """Run ``kd_soft_ce_loss``; replace its placeholder for mmcls, if any."""
+    """Run ``kd_soft_ce_loss`` with mmpretrain's function for mmcls's."""
     loader.exec_module(module)
     scope = vars(module)
     if isinstance(scope.get('soft_cross_entropy'), type):
@@ -121,7 +121,7 @@ def _run_with_mmpretrain(loader: Loader, module: ModuleType) -> None:
 
 
 def _run_with_pack_inputs(loader: Loader, module: ModuleType) -> None:
-    """Run ``formatting``; what it takes from mmcls comes from mmpretrain.
+    """Run ``formatting`` with mmpretrain's classes for mmcls's.
 
     It derives a class from it, so the names must be there while it runs.
     """

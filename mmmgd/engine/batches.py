@@ -1,4 +1,4 @@
-"""Resume in the middle of an epoch without loading what is done."""
+"""Resume in the middle of an epoch without loading its first batches."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Mixed precision where MMEngine's ``AmpOptimWrapper`` refuses to work."""
+"""Mixed precision on the CPU, which ``AmpOptimWrapper`` refuses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

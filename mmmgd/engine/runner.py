@@ -1,4 +1,4 @@
-"""What hooks ask of a Runner."""
+"""Find the model and the hooks of a Runner."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from mmengine.runner import Runner
 
 
 def model_of(runner: Runner) -> Any:
-    """Return the model itself, from inside DDP or another wrapper."""
+    """Return the model without DDP or another wrapper."""
     model: Any = runner.model
     return model.module if is_model_wrapper(model) else model
 
 
 def hook_of(runner: Runner, kind: type[Hook]) -> Any:
-    """Return the hook of a class that a run has.
+    """Return the registered hook of a class.
 
     Raises:
-        RuntimeError: If it has none, which DistillHook sees to.
+        RuntimeError: If there is none; DistillHook registers them.
     """
     for hook in runner.hooks:
         if isinstance(hook, kind):

@@ -1,7 +1,7 @@
-"""The random state of data loader workers, which augment the images.
+"""Record and restore the random state of data loader workers.
 
-Workers that live longer than an epoch carry their state along, so an exact
-resumption needs it. Each notes its state in shared memory after each batch.
+Persistent workers carry their state from epoch to epoch, so an exact resume
+needs it. Each worker writes its state to shared memory after each batch.
 """
 
 import os
@@ -15,18 +15,18 @@ from torch.utils.data import DataLoader, get_worker_info
 
 from mmmgd.rng import rng_state, set_rng_state
 
-# Bytes of one state; they need about half of it.
-SIZE = 32768
+# Room for one pickled state, which takes about half of it.
+STATE_BYTES = 32768
 
 # Seconds that a worker lives after SIGTERM.
 GRACE = 5
 
 
-class WorkerBook:
-    """Where the workers of one data loader note their states.
+class WorkerStates:
+    """Shared memory for the random states of one data loader's workers.
 
-    Made before they start. They run ahead of the training: after how many
-    batches of a worker a state is wanted, only the training knows.
+    Create it before the workers start. They prefetch, so it keeps the states
+    after their last few batches; the training asks for the one it needs.
 
     Args:
         loader: A data loader with workers.
@@ -38,17 +38,17 @@ class WorkerBook:
         # A worker is at most the prefetched batches ahead.
         self.depth = (loader.prefetch_factor or 2) + 3
         self.pages = torch.zeros(
-            self.count, self.depth, SIZE, dtype=torch.uint8
+            self.count, self.depth, STATE_BYTES, dtype=torch.uint8
         ).share_memory_()
         self.done = torch.zeros(self.count, dtype=torch.int64).share_memory_()
         self.start = self.done.clone()
         self.initial: list[dict] | None = None
         self.offset = 0  # workers that got no batch at first
-        loader.worker_init_fn = _Begin(loader.worker_init_fn, self)
-        loader.collate_fn = _Note(loader.collate_fn, self)
+        loader.worker_init_fn = _WorkerInit(loader.worker_init_fn, self)
+        loader.collate_fn = _Collate(loader.collate_fn, self)
 
     def resume(self, saved: dict, rotate: bool) -> int:
-        """Let the first workers go on from saved states.
+        """Start the workers from saved states.
 
         Args:
             saved: From :meth:`state`, with as many workers.
@@ -62,15 +62,15 @@ class WorkerBook:
         return self.offset
 
     def begin_epoch(self) -> None:
-        """Note where the workers are before they get any new batch."""
+        """Record how many batches each worker has done before this epoch."""
         self.start = self.done.clone()
 
     def end_epoch(self) -> None:
-        """Let later workers start as the config says."""
+        """Start later workers without saved states."""
         self.initial, self.offset = None, 0
 
     def state(self, consumed: int | None) -> dict | None:
-        """Return what new workers need to go on, by number of the worker.
+        """Return the state of each worker after the batches used so far.
 
         Args:
             consumed: Batches of this epoch that the training has got from
@@ -92,9 +92,9 @@ class WorkerBook:
         return {'position': position, 'states': states}
 
     def write(self, worker: int) -> None:
-        """Note the state of the worker that runs this."""
+        """Record the state of the calling worker."""
         text = pickle.dumps(rng_state(cuda=False))
-        assert len(text) <= SIZE, len(text)
+        assert len(text) <= STATE_BYTES, len(text)
         page = self.pages[worker, int(self.done[worker]) % self.depth]
         page[: len(text)] = torch.frombuffer(
             bytearray(text), dtype=torch.uint8
@@ -106,10 +106,10 @@ class WorkerBook:
         return pickle.loads(page.numpy().tobytes())  # noqa: S301
 
 
-class _Begin:
-    """Runs in a worker when it starts."""
+class _WorkerInit:
+    """A ``worker_init_fn`` that restores a worker's state."""
 
-    def __init__(self, inner: Callable | None, book: WorkerBook) -> None:
+    def __init__(self, inner: Callable | None, book: WorkerStates) -> None:
         self.inner, self.book = inner, book
 
     def __call__(self, worker: int) -> None:
@@ -123,7 +123,7 @@ class _Begin:
 
 
 def _end_soon(signum: int, frame: Any) -> None:
-    """End on SIGTERM, but not before the trainer has got its batch.
+    """Exit some seconds after SIGTERM, when the trainer has its batch.
 
     A signal to a whole job reaches the workers too, and without them the
     trainer could not finish its step and save.
@@ -132,10 +132,10 @@ def _end_soon(signum: int, frame: Any) -> None:
     signal.alarm(GRACE)
 
 
-class _Note:
-    """Runs in a worker after each batch."""
+class _Collate:
+    """A ``collate_fn`` that records the worker's state after each batch."""
 
-    def __init__(self, inner: Callable, book: WorkerBook) -> None:
+    def __init__(self, inner: Callable, book: WorkerStates) -> None:
         self.inner, self.book = inner, book
 
     def __call__(self, samples: list) -> Any:

@@ -1,4 +1,4 @@
-"""What data samples say: labels to use, and labels to refuse."""
+"""Read and check the labels in data samples."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def check_label_maps(samples: Sequence[Any] | None, model: nn.Module) -> None:
-    """Check the class of each pixel; other kinds of labels are left alone.
+    """Check that each pixel's class is one of the decode head's.
 
     On a GPU a wrong one would end the run with an assert that names nothing.
 

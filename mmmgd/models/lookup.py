@@ -1,4 +1,4 @@
-"""Find the class that the `type` of a config names, and its arguments."""
+"""Find the class that the `type` of a config names; check its arguments."""
 
 import inspect
 from collections.abc import Mapping

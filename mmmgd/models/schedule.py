@@ -1,11 +1,11 @@
-"""When a distillation loss counts, and how much."""
+"""The weight of a distillation loss over the training."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Ends a loss, at once or along a straight line.
+    """Ends a loss, at once or by a linear decay.
 
     Positions are counted as the train loop counts: in epochs, or in
     iterations if ``train_cfg`` has ``by_epoch=False``.
@@ -47,7 +47,7 @@ class Schedule:
             )
 
     def factor(self, position: float) -> float:
-        """Return the share of its weight that the loss has, in [0, 1]."""
+        """Return the factor of the loss weight at a position, in [0, 1]."""
         if self.until is None:
             return 1.0
         if position >= self.until:
@@ -58,7 +58,7 @@ class Schedule:
         return (self.until - position) / (self.until - start)
 
     def check(self, end: float, unit: str) -> None:
-        """Refuse an end that the training never reaches.
+        """Refuse an ``until`` after the end of the training.
 
         Raises:
             ValueError: If ``until`` lies behind ``end``.

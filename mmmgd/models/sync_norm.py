@@ -1,4 +1,4 @@
-"""Synchronised batch normalisation where there is nobody to talk to."""
+"""Replace SyncBN where a run cannot synchronise it."""
 
 import logging
 

@@ -1,1 +1,1 @@
-"""What is said about a run before it trains."""
+"""Facts and warnings about a run before it trains."""

@@ -1,4 +1,4 @@
-"""The batch that a step really sees, and the one its rate was set for."""
+"""Compare the effective batch size with that of the learning rate."""
 
 from mmengine.config import Config
 

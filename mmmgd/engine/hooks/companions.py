@@ -1,4 +1,4 @@
-"""The hooks that a distilled run has beside DistillHook."""
+"""Register the hooks that a distilled run needs beside DistillHook."""
 
 from mmengine.hooks import CheckpointHook, EMAHook, Hook, RuntimeInfoHook
 from mmengine.runner import Runner

@@ -1,4 +1,4 @@
-"""Stop at the first value that is not a number."""
+"""Stop a run at the first loss or weight that is not finite."""
 
 import math
 from typing import Any
@@ -24,7 +24,7 @@ class FiniteHook(Hook):
         weights: Whether to look at the weights, before each checkpoint.
     """
 
-    # After RuntimeInfoHook has the numbers, before anybody writes a file.
+    # After RuntimeInfoHook has logged the losses, before CheckpointHook.
     priority = 'HIGH'
 
     def __init__(self, losses: bool = True, weights: bool = True) -> None:
@@ -96,13 +96,13 @@ class FiniteHook(Hook):
 
 
 def _number(runner: Runner, name: str, value: Any) -> float:
-    """Read a value from the log, where it lies on the host already."""
+    """Return a value from MMEngine's log, which holds it on the CPU."""
     history = runner.message_hub.log_scalars.get(f'train/{name}')
     return float(value) if history is None else history.current()
 
 
 def _points(runner: Runner) -> dict[str, str]:
-    """Say which points each distillation loss compares."""
+    """Return the points that each distillation loss compares."""
     return {
         name: f"student's {pair.student!r}, teacher's {pair.teacher!r}"
         for term in model_of(runner).terms.values()

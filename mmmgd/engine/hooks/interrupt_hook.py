@@ -1,4 +1,4 @@
-"""Save and leave when a signal asks for it."""
+"""Save a checkpoint and exit on SIGINT or SIGTERM."""
 
 import os
 import signal
@@ -20,8 +20,9 @@ from mmmgd.registry import HOOKS
 
 from .run_state_hook import RunStateHook
 
-# Seconds: a launcher repeats to its processes what the terminal sent them.
-TWICE = 3.0
+# Seconds in which a second signal counts as the first: a launcher passes on
+# to its processes what the terminal has sent them already.
+REPEATED = 3.0
 
 
 @HOOKS.register_module()
@@ -61,21 +62,21 @@ class InterruptHook(Hook):
         self.agreement: _Agreement | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Listen for signals, in the main thread, where Python delivers."""
+        """Install the signal handlers, if this is the main thread."""
         if threading.current_thread() is threading.main_thread():
             self.previous = {
                 s: signal.signal(s, self._note) for s in self.signals
             }
 
     def after_train(self, runner: Runner) -> None:
-        """Listen no more."""
+        """Restore the previous signal handlers."""
         while self.previous:
             signal.signal(*self.previous.popitem())
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any
     ) -> None:
-        """Stop, if asked to, once the optimizer has used all gradients."""
+        """Save and exit after a signal, once no gradient is accumulated."""
         if self.signal is None or not _is_updated(runner):
             return
         done = runner.iter + 1
@@ -89,7 +90,7 @@ class InterruptHook(Hook):
     def _note(self, signum: int, frame: Any) -> None:
         if self.signal is None:
             self.signal, self.noted = signum, time.monotonic()
-        elif time.monotonic() - self.noted > TWICE:
+        elif time.monotonic() - self.noted > REPEATED:
             for number, handler in self.previous.items():
                 signal.signal(number, handler)
             os.kill(os.getpid(), signum)
@@ -116,12 +117,12 @@ class InterruptHook(Hook):
 
 
 class _Agreement:
-    """Lets all ranks stop after the same step, without a word in each step.
+    """Makes all ranks stop after the same step.
 
-    A rank that has got the signal notes in the group's store after which
-    step. Gradients are shared in each step, so none is more than that step
-    ahead: once all have noted one, the step after the latest is where every
-    rank knows of it.
+    It costs nothing until a signal comes. Then each rank writes its step to
+    the group's store. Gradients are shared in each step, so no rank is more
+    than one step ahead: when all have written, every rank knows it one step
+    after the latest of them.
     """
 
     def __init__(self, done: int) -> None:
@@ -144,5 +145,5 @@ class _Agreement:
 
 
 def _is_updated(runner: Runner) -> bool:
-    """Whether no accumulated gradient would be lost."""
+    """Whether the optimizer has used all accumulated gradients."""
     return getattr(runner.optim_wrapper, 'should_update', lambda: True)()

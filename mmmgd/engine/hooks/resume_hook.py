@@ -23,11 +23,11 @@ class ResumeHook(Hook):
     """Makes a resumed run equal to one that was never interrupted.
 
     MMEngine restores weights, optimizer, schedule and counters. Added here:
-    the random state of each rank, the seed of the sampler, the place within
-    the epoch, and the validation that the interrupted run owed.
+    the random state of each rank, the seed of the sampler, the position in
+    the epoch, and the validation that was due when the run stopped.
 
     Args:
-        validate: Whether to make up for a validation that was due.
+        validate: Whether to run a validation that was due.
     """
 
     # Last in `before_train`: a validation needs all hooks to be ready.
@@ -40,22 +40,22 @@ class ResumeHook(Hook):
         self.done = 0  # batches of the current epoch
 
     def before_run(self, runner: Runner) -> None:
-        """Skip damaged files when the runner resumes by itself."""
+        """Choose the newest undamaged file if the runner is to find one."""
         if runner._resume and runner._load_from is None:
             runner._load_from = find_latest(
                 runner.work_dir, log=runner.logger.warning
             )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep what is needed until training begins."""
+        """Read the saved run state and the position in the epoch."""
         if runner._resume:
             self.resumed = True
             self.run = checkpoint.get(SECTION, {}).get('run')
             if self.run:
-                self.done = _find_place(runner, checkpoint['meta'], self.run)
+                self.done = _batches_done(runner, checkpoint['meta'], self.run)
 
     def before_train(self, runner: Runner) -> None:
-        """Restore the state, validate if that is due, find the place."""
+        """Restore random state and position; validate if that was due."""
         if not self.resumed:
             return
         self.resumed, run = False, self.run
@@ -67,8 +67,8 @@ class ResumeHook(Hook):
             return
         _reseed_loader(runner, run['sampler_seed'])
         _restore_rng(runner, run['rng'])
-        owed = self.validate and not run['validated'] and self.done == 0
-        if owed and _validation_is_due(runner):
+        due = self.validate and not run['validated'] and self.done == 0
+        if due and _validation_is_due(runner):
             runner.logger.info('Resume: validating first, as was due.')
             runner.val_loop.run()
         pad = self._resume_workers(runner, run['rng'])
@@ -76,7 +76,7 @@ class ResumeHook(Hook):
         self._position(runner, pad)
 
     def _resume_workers(self, runner: Runner, states: list[dict]) -> int:
-        """Hand the workers their states; return how many get no batch yet."""
+        """Restore the workers' states; return how many to skip at first."""
         book, rank = hook_of(runner, RunStateHook).workers, get_rank()
         saved = states[rank].get('workers') if rank < len(states) else None
         if book is None or not saved:
@@ -125,11 +125,11 @@ def _restore_rng(runner: Runner, states: list[dict]) -> None:
         )
     if rank < len(states):
         set_rng_state(states[rank])
-    else:  # a rank that has no past
+    else:  # a rank that the earlier run did not have
         set_random_seed(mix(runner.seed, rank, runner.iter) % 2**32)
 
 
-def _find_place(runner: Runner, meta: dict, run: dict) -> int:
+def _batches_done(runner: Runner, meta: dict, run: dict) -> int:
     """Return the number of batches of the current epoch that are done.
 
     Corrects the count of iterations, which the runner is going to read, if
@@ -150,7 +150,7 @@ def _find_place(runner: Runner, meta: dict, run: dict) -> int:
 
 
 def _validation_is_due(runner: Runner) -> bool:
-    """Repeat the question that the train loop asked before it ended."""
+    """Whether the train loop would have validated at this point."""
     loop = runner.train_loop
     if runner.val_loop is None:
         return False
@@ -165,7 +165,7 @@ def _validation_is_due(runner: Runner) -> bool:
 
 
 def _repeat_switches(runner: Runner, done: int) -> None:
-    """Let hooks do now what they did once, before the place of resumption.
+    """Call hooks that act once and acted before the resumed position.
 
     Those of mmdet that change the pipeline would do it at the next epoch, and
     start the workers anew, which the unbroken run did earlier.
@@ -181,7 +181,7 @@ def _repeat_switches(runner: Runner, done: int) -> None:
 
 
 def _reseed_loader(runner: Runner, sampler_seed: int | None) -> None:
-    """Give sampler and workers the seeds of the run that is resumed.
+    """Seed sampler and workers as in the resumed run.
 
     Without a seed in the config each start draws one, and these were built
     before the checkpoint was read.
@@ -192,6 +192,6 @@ def _reseed_loader(runner: Runner, sampler_seed: int | None) -> None:
         if sampler_seed is not None and hasattr(sampler, 'seed'):
             sampler.seed = sampler_seed
     init: Any = loader.worker_init_fn
-    init = getattr(init, 'inner', init)  # below WorkerBook's
+    init = getattr(init, 'inner', init)  # inside WorkerStates'
     if init is not None and getattr(init, 'func', None) is worker_init_fn:
         init.keywords['seed'] = runner.seed

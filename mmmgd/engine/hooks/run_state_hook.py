@@ -1,4 +1,4 @@
-"""What a run needs, beside weights and optimizer, to go on exactly."""
+"""Save the random state and position that an exact resume needs."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mmmgd.checkpoints.state_dicts import SECTION
-from mmmgd.engine.workers import WorkerBook
+from mmmgd.engine.workers import WorkerStates
 from mmmgd.registry import HOOKS
 from mmmgd.rng import rng_state
 
@@ -30,14 +30,14 @@ class RunStateHook(Hook):
     def __init__(self, workers: bool = True) -> None:
         self.note_workers = workers
         self.state: dict[str, Any] = {}
-        self.workers: WorkerBook | None = None
+        self.workers: WorkerStates | None = None
         # Batches of this epoch that this process has trained on.
         self.consumed: int | None = None
 
     def capture(
         self, runner: Runner, iteration: int, validated: bool = False
     ) -> None:
-        """Gather the state of all ranks after a number of iterations.
+        """Gather the state of all ranks.
 
         Args:
             runner: The runner.
@@ -57,16 +57,16 @@ class RunStateHook(Hook):
         }
 
     def before_train(self, runner: Runner) -> None:
-        """Let the workers note their states."""
+        """Set up the recording of the workers' states."""
         loader = runner.train_dataloader
         # A finite one is begun anew by an endless loop, in between.
         endless = isinstance(runner.train_loop, IterBasedTrainLoop)
         found = not endless or hasattr(loader.sampler, 'skip')
         if self.note_workers and loader.num_workers and found:
-            self.workers = WorkerBook(loader)
+            self.workers = WorkerStates(loader)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Begin to count."""
+        """Start counting this epoch's batches."""
         self.consumed = 0
         if self.workers:
             self.workers.begin_epoch()
@@ -74,7 +74,7 @@ class RunStateHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any
     ) -> None:
-        """Gather if a checkpoint of this iteration follows."""
+        """Gather the state if a checkpoint of this iteration follows."""
         assert self.consumed is not None
         self.consumed += 1
         if any(_saves_now(hook, runner) for hook in runner.hooks):
@@ -83,7 +83,7 @@ class RunStateHook(Hook):
     def after_train_epoch(
         self, runner: Runner, metrics: dict | None = None
     ) -> None:
-        """Gather: a checkpoint of the epoch may follow."""
+        """Gather the state: a checkpoint of the epoch may follow."""
         self.consumed = None
         if self.workers:
             self.workers.end_epoch()
@@ -92,12 +92,12 @@ class RunStateHook(Hook):
     def after_val_epoch(
         self, runner: Runner, metrics: dict | None = None
     ) -> None:
-        """Gather: CheckpointHook writes the last file again after a best."""
+        """Gather again: CheckpointHook may rewrite the last file now."""
         if self.state:  # not in a validation of its own
             self.capture(runner, runner.iter, validated=True)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Add the state, if it belongs to the moment of this file."""
+        """Add the state, if it is that of this file's iteration."""
         if self.state.get('iter') == checkpoint['meta']['iter']:
             checkpoint.setdefault(SECTION, {})['run'] = self.state
 

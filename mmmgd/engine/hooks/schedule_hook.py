@@ -1,4 +1,4 @@
-"""Tell the model how far the training is."""
+"""Apply the schedules of the distillation losses."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class ScheduleHook(Hook):
     """Applies ``until`` and ``decay_from`` of the distillation losses.
 
     Args:
-        free_teacher: Whether to let go of the teacher once all have ended.
+        free_teacher: Whether to free the teacher's memory once all have ended.
     """
 
     def __init__(self, free_teacher: bool = True) -> None:

@@ -68,7 +68,7 @@ class MobileNetV1(BaseModule):
 def _stage(
     in_channels: int, out_channels: int, stride: int, num_blocks: int
 ) -> nn.Sequential:
-    """Depthwise-separable blocks; the first one carries the stride."""
+    """Return depthwise-separable blocks; the first one has the stride."""
     blocks = [_separable(in_channels, out_channels, stride)]
     for _ in range(num_blocks - 1):
         blocks.append(_separable(out_channels, out_channels, stride=1))
@@ -92,7 +92,7 @@ def _conv(
     stride: int = 1,
     groups: int = 1,
 ) -> nn.Sequential:
-    """Convolution, BN, ReLU."""
+    """Return convolution, BN, ReLU."""
     return nn.Sequential(
         nn.Conv2d(
             in_channels,
