@@ -57,6 +57,22 @@ class MGDDistill(BaseModel):
 
     Raises:
         ValueError: If the config does not fit the two models.
+
+    Example:
+        >>> from mmmgd.config import read_config
+        >>> config = 'mmpretrain::resnet/resnet18_8xb32_in1k.py'
+        >>> model = MGDDistill(
+        ...     dict(read_config(config).model, _scope_='mmpretrain'),
+        ...     teacher=dict(config=config, checkpoint=False),
+        ...     distill=dict(
+        ...         loss_mgd=dict(
+        ...             points='backbone.layer4',
+        ...             loss=dict(type='mmmgd.MGDLoss', loss_weight=7e-5),
+        ...         )
+        ...     ),
+        ... )
+        >>> model.terms['loss_mgd'].pairs
+        [Pair(student='backbone.layer4', teacher='backbone.layer4')]
     """
 
     hooked = False  # DistillHook says that it takes part

@@ -48,6 +48,18 @@ class Teacher:
         ValueError: If a point does not exist, or no checkpoint is named for a
             config that has no published one.
         RuntimeError: If a point does not run exactly once.
+
+    Example:
+        >>> import torch
+        >>> teacher = Teacher(
+        ...     dict(type='mmmgd.MobileNetV1'),
+        ...     checkpoint=False,  # random weights
+        ...     points=['stage4'],
+        ... )
+        >>> teacher.load()
+        >>> features = teacher.extract(torch.zeros(2, 3, 64, 64))
+        >>> features['stage4'].shape
+        torch.Size([2, 512, 4, 4])
     """
 
     def __init__(

@@ -31,6 +31,15 @@ class DistillHook(Hook):
     adds the hooks that keep a run from being lost: each of ours that the
     config does not name itself, to give it other arguments, as in
     ``default_hooks = dict(finite=dict(type='mmmgd.FiniteHook', ...))``.
+
+    Example:
+        >>> from mmengine.registry import HOOKS
+        >>> default_hooks = dict(
+        ...     distill=dict(type='mmmgd.DistillHook'),
+        ...     finite=dict(type='mmmgd.FiniteHook', weights=False),
+        ... )
+        >>> [HOOKS.build(cfg).priority for cfg in default_hooks.values()]
+        ['LOW', 'HIGH']
     """
 
     # After EMAHook (NORMAL), which exchanges averaged and current weights in

@@ -23,6 +23,14 @@ class AlignConnector(nn.Module):
 
     Shape:
         (N, C_s, H, W) to (N, C_t, H, W).
+
+    Example:
+        >>> import torch
+        >>> connector = AlignConnector(
+        ...     student_channels=64, teacher_channels=256
+        ... )
+        >>> connector(torch.zeros(2, 64, 7, 7)).shape
+        torch.Size([2, 256, 7, 7])
     """
 
     def __init__(

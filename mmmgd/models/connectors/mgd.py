@@ -69,6 +69,14 @@ class MGDConnector(nn.Module):
 
     Raises:
         ValueError: If an argument is out of its range.
+
+    Example:
+        >>> import torch
+        >>> connector = MGDConnector(
+        ...     mask_ratio=0.65, student_channels=64, teacher_channels=256
+        ... )
+        >>> connector(torch.zeros(2, 64, 7, 7)).shape
+        torch.Size([2, 256, 7, 7])
     """
 
     def __init__(

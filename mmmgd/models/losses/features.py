@@ -18,6 +18,13 @@ class MGDLoss(WeightedLoss):
             the task loss.
         hidden_only: Compare only what the connector has hidden, and divide by
             its share, as ViTKD does.
+
+    Example:
+        >>> import torch
+        >>> loss = MGDLoss(loss_weight=0.5)
+        >>> student = torch.zeros(2, 3, 4, 4)
+        >>> loss(student, student + 1)  # 0.5 * 3 * 4 * 4
+        tensor(24.)
     """
 
     def __init__(self, loss_weight: float, hidden_only: bool = False) -> None:
@@ -58,6 +65,13 @@ class PKDLoss(WeightedLoss):
 
     Args:
         loss_weight: Weight of the loss.
+
+    Example:
+        >>> import torch
+        >>> student = torch.randn(2, 3, 4, 4)
+        >>> loss = PKDLoss(loss_weight=6)
+        >>> round(abs(loss(student, 10 * student + 1).item()), 3)
+        0.0
     """
 
     def forward(self, preds_S: Tensor, preds_T: Tensor) -> Tensor:
@@ -71,6 +85,12 @@ class CosineLoss(WeightedLoss):
 
     Args:
         loss_weight: Weight of the loss.
+
+    Example:
+        >>> import torch
+        >>> student = torch.ones(1, 2, 4, 4)
+        >>> round(CosineLoss(loss_weight=1)(student, -student).item(), 3)
+        2.0
     """
 
     def forward(self, preds_S: Tensor, preds_T: Tensor) -> Tensor:

@@ -30,6 +30,13 @@ class KLDivergence(_TemperedLoss):
         loss_weight: Weight of the loss.
         standardize: Compare the z-scores of the logits (the authors' values:
             tau 2, weight 9).
+
+    Example:
+        >>> import torch
+        >>> loss = KLDivergence(tau=2, loss_weight=1)
+        >>> logits = torch.tensor([[1.0, 0.0]])
+        >>> loss(logits, logits)
+        tensor(0.)
     """
 
     def __init__(
@@ -47,7 +54,19 @@ class KLDivergence(_TemperedLoss):
 
 @MODELS.register_module()
 class WSLD(_TemperedLoss):
-    """Weighted soft labels: see :func:`functional.weighted_soft_label`."""
+    """Weighted soft labels: see :func:`functional.weighted_soft_label`.
+
+    Args:
+        tau: Temperature.
+        loss_weight: Weight of the loss.
+
+    Example:
+        >>> import torch
+        >>> loss = WSLD(tau=2, loss_weight=2.5)
+        >>> student, teacher = torch.zeros(2, 10), torch.zeros(2, 10)
+        >>> round(loss(student, teacher, torch.tensor([3, 7])).item(), 2)
+        14.56
+    """
 
     def forward(
         self, preds_S: Tensor, preds_T: Tensor, gt_labels: Tensor
@@ -68,6 +87,13 @@ class NKDLoss(_TemperedLoss):
         tau: Temperature among these classes (the authors': 1).
         standardize: Compare the z-scores of the logits.
         loss_weight: Weight of the loss (the authors': 1).
+
+    Example:
+        >>> import torch
+        >>> loss = NKDLoss(gamma=1.5, tau=1, loss_weight=1)
+        >>> student, teacher = torch.zeros(2, 10), torch.zeros(2, 10)
+        >>> round(loss(student, teacher, torch.tensor([3, 7])).item(), 2)
+        3.53
     """
 
     def __init__(
@@ -105,6 +131,13 @@ class DISTLoss(_TemperedLoss):
         tau: Temperature (the authors': 1).
         loss_weight: Weight of the loss (the authors': 2 for classification,
             1 for segmentation).
+
+    Example:
+        >>> import torch
+        >>> loss = DISTLoss(beta=1, gamma=1, tau=1, loss_weight=2)
+        >>> logits = torch.randn(4, 10)
+        >>> round(abs(loss(logits, logits).item()), 3)
+        0.0
     """
 
     def __init__(
@@ -123,7 +156,19 @@ class DISTLoss(_TemperedLoss):
 
 @MODELS.register_module()
 class ChannelWiseDivergence(_TemperedLoss):
-    """Channel-wise KL: see :func:`functional.channel_wise_divergence`."""
+    """Channel-wise KL: see :func:`functional.channel_wise_divergence`.
+
+    Args:
+        tau: Temperature.
+        loss_weight: Weight of the loss.
+
+    Example:
+        >>> import torch
+        >>> loss = ChannelWiseDivergence(tau=4, loss_weight=3)
+        >>> maps = torch.randn(2, 19, 8, 8)
+        >>> round(abs(loss(maps, maps + 1).item()), 3)  # the same softmax
+        0.0
+    """
 
     def forward(self, preds_S: Tensor, preds_T: Tensor) -> Tensor:
         """Compare maps with shape (N, C, H, W); returns a scalar."""
