@@ -1,6 +1,7 @@
 """The hooks of this package, each of which a config can name and tune."""
 
 from .engine.hooks import (
+    DataHook,
     DistillHook,
     FiniteHook,
     InterruptHook,
@@ -11,6 +12,7 @@ from .engine.hooks import (
 )
 
 __all__ = [
+    'DataHook',
     'DistillHook',
     'FiniteHook',
     'InterruptHook',

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from mmmgd.checkpoints.reading import guard_mmengine
 from mmmgd.cli.messages import FLAG, HELP
 from mmmgd.config import Options, check_config, read_config
+from mmmgd.hooks import DataHook
 
 
 def fail(message: str) -> NoReturn:
@@ -107,6 +108,8 @@ def build_runner(cfg: Config, notes: Iterable[str | None] = ()) -> Runner:
     runner = (
         RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     )
+    if not any(isinstance(hook, DataHook) for hook in runner.hooks):
+        runner.register_hook(DataHook())
     for note in filter(None, notes):
         runner.logger.info(note)
     return runner

@@ -1,16 +1,66 @@
 """Read and check the labels in data samples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+# The heads that read the classes of images, and those of boxes and masks.
+HEADS = {'gt_label': ('head',), 'gt_instances': ('bbox_head', 'mask_head')}
+
+
+def legal_classes(model: nn.Module) -> dict[str, int]:
+    """Return how many classes a model has for each kind of label.
+
+    Those of pixels are left out: :func:`check_label_maps`.
+    """
+    found: dict[str, int] = {}
+    for kind, names in HEADS.items():
+        counts = [
+            getattr(module, 'num_classes', None)
+            for name, module in model.named_modules()
+            if set(names) & set(name.split('.')[-2:])
+        ]
+        known = [count for count in counts if isinstance(count, int)]
+        if known:
+            found[kind] = max(known)
+    return found
+
+
+def check_labels(
+    samples: Sequence[Any] | None, model: nn.Module, legal: Mapping[str, int]
+) -> None:
+    """Check the classes of images, boxes and pixels in a batch.
+
+    Args:
+        samples: Data samples of a batch.
+        model: The model that learns from them.
+        legal: Of that model, from :func:`legal_classes`.
+
+    Raises:
+        ValueError: If one is no class of the model.
+    """
+    for sample in samples or []:
+        for kind, classes in legal.items():
+            labels = getattr(sample, kind, None)
+            if kind == 'gt_instances':
+                labels = getattr(labels, 'labels', None)
+            if not isinstance(labels, Tensor):
+                continue
+            found = labels[(labels < 0) | (labels >= classes)].unique()
+            if len(found):
+                raise ValueError(
+                    f'Expected classes 0 to {classes - 1} in '
+                    f'{sample.get("img_path", "an image")}, but got '
+                    f'{found.tolist()[:10]}. Set num_classes of the head to '
+                    'the classes of the data set, or correct its labels.'
+                )
+    check_label_maps(samples, model)
+
 
 def check_label_maps(samples: Sequence[Any] | None, model: nn.Module) -> None:
     """Check that each pixel's class is one of the decode head's.
-
-    On a GPU a wrong one would end the run with an assert that names nothing.
 
     Args:
         samples: Data samples of a batch; those of mmseg have ``gt_sem_seg``.

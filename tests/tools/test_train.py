@@ -159,6 +159,20 @@ def test_train_errors(argv, message, train):
     assert message in str(error.value)
 
 
+def test_an_image_that_cannot_be_read_is_named(train, project):
+    """Of a plain model too."""
+    image = next((project / 'images').rglob('*.png'))
+    content = image.read_bytes()
+    image.write_bytes(b'')
+    options = ['--cfg-options', 'experiment_name=bad-image']
+    try:
+        with pytest.raises(SystemExit) as error:
+            train.main(['tiny.py', '--work-dir', 'bad-image', *options])
+    finally:
+        image.write_bytes(content)
+    assert f'{image.name} (0 bytes)' in str(error.value)
+
+
 def test_the_traceback_is_there_for_who_asks(train):
     with pytest.raises(FileNotFoundError, match='Close names: tiny.py'):
         train.main(['tinny.py', '--traceback'])

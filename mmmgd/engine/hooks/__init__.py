@@ -1,5 +1,6 @@
 """Hooks that the registry ``mmmgd`` knows."""
 
+from .data_hook import DataHook
 from .distill_hook import DistillHook
 from .finite_hook import FiniteHook
 from .interrupt_hook import InterruptHook
@@ -9,6 +10,7 @@ from .run_state_hook import RunStateHook
 from .schedule_hook import ScheduleHook
 
 __all__ = [
+    'DataHook',
     'DistillHook',
     'FiniteHook',
     'InterruptHook',

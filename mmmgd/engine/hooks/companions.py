@@ -3,6 +3,7 @@
 from mmengine.hooks import CheckpointHook, EMAHook, Hook, RuntimeInfoHook
 from mmengine.runner import Runner
 
+from .data_hook import DataHook
 from .finite_hook import FiniteHook
 from .interrupt_hook import InterruptHook
 from .preflight_hook import PreflightHook
@@ -11,6 +12,7 @@ from .run_state_hook import RunStateHook
 from .schedule_hook import ScheduleHook
 
 COMPANIONS: tuple[type[Hook], ...] = (
+    DataHook,
     ScheduleHook,
     FiniteHook,
     RunStateHook,

@@ -1,7 +1,5 @@
 """Files that hold the plain student, whatever trained it."""
 
-from typing import Any
-
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import Runner, weights_to_cpu
 
@@ -13,7 +11,6 @@ from mmmgd.engine.clip import clip_apart
 from mmmgd.engine.runner import model_of
 from mmmgd.models import MGDConnector, MGDDistill
 from mmmgd.models.distill import STUDENT
-from mmmgd.models.labels import check_label_maps
 from mmmgd.registry import HOOKS
 
 from .companions import add_missing, check_hooks
@@ -58,14 +55,6 @@ class DistillHook(Hook):
         for hook in runner.hooks:
             if isinstance(hook, CheckpointHook) and _is_local(hook):
                 hook.backend_args = dict(backend=BACKEND)
-
-    def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None
-    ) -> None:
-        """Check labels while they are still on the CPU."""
-        if isinstance(data_batch, dict):
-            samples = data_batch.get('data_samples')
-            check_label_maps(samples, _model(runner).student)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Leave the student in ``state_dict``, move the rest aside."""

@@ -55,6 +55,7 @@ def test_all_are_there_without_being_named(cfg, started):
 @pytest.mark.parametrize(
     ('name', 'arguments'),
     [
+        ('DataHook', dict(classes=False, labels=False, files=False)),
         ('FiniteHook', dict(losses=False, weights=False)),
         ('InterruptHook', dict(filename='cut.pth', signals=['SIGTERM'])),
         ('PreflightHook', dict(report=False, steps=7, ratios=(0.5, 3.0))),
