@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from mmengine.logging import print_log
-from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
@@ -28,15 +27,14 @@ from .arguments import (
 from .constructors import show_student_to_constructors
 from .inherit import check_inherit, inherit
 from .labels import gt_labels
+from .outer import STUDENT, OuterModel
 from .schedule import Schedule
 from .sync_norm import plain_where_alone
 from .term import DistillTerm
 
-STUDENT = 'student.'
-
 
 @OURS.register_module()
-class MGDDistill(BaseModel):
+class MGDDistill(OuterModel):
     """A student, a frozen teacher, and what is compared between them.
 
     Everything but training is the student's: prediction, metrics, and the
