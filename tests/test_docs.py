@@ -1,0 +1,117 @@
+"""What the documents claim, checked against the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import get_priority
+
+from mmmgd.models import MGDDistill
+from mmmgd.registry import MODELS as REGISTRY
+
+ROOT = Path(__file__).parents[1]
+DOCS = [
+    *ROOT.glob('*.md'),
+    *ROOT.glob('docs/*.md'),
+    ROOT / 'configs/README.md',
+]
+
+
+def _text(name):
+    return (ROOT / name).read_text('utf-8')
+
+
+def _python_blocks(text):
+    return re.findall(r'^```python\n(.*?)^```$', text, re.DOTALL | re.M)
+
+
+@pytest.mark.parametrize('path', DOCS, ids=lambda p: p.name)
+def test_local_links_lead_somewhere(path):
+    links = re.findall(r'\]\(\s*([^)#\s]+)(?:#[^)]*)?\)', path.read_text())
+    local = [link for link in links if '://' not in link]
+    for link in local:
+        assert (path.parent / link).exists(), link
+
+
+def test_the_config_of_the_readme_is_the_recipe(tmp_path):
+    pytest.importorskip('mmpretrain')
+    from mmmgd.config import read_config
+
+    (block,) = _python_blocks(_text('README.md'))
+    file = tmp_path / 'config.py'
+    file.write_text(block)
+    name = 'mgd-channel_resnet34_resnet18_8xb32_in1k.py'
+    recipe = read_config(str(ROOT / 'configs/classification' / name))
+    assert read_config(str(file)).model == recipe.model
+
+
+def test_hooks_have_the_priorities_of_the_table():
+    rows = re.findall(
+        r'^\| `(\w+)`(?: \(MMEngine\))? \| (\w+) \|',
+        _text('docs/architecture.md'),
+        re.M,
+    )
+    assert len(rows) >= 10
+    numbers = []
+    for name, text in rows:
+        hook: type[Hook] = HOOKS.get(f'mmmgd.{name}') or HOOKS.get(name)
+        number = get_priority(int(text) if text.isdigit() else text)
+        assert number == get_priority(hook.priority), name
+        numbers.append(number)
+    assert numbers == sorted(numbers)
+
+
+class Student(torch.nn.Module):
+    """A model of one convolution that has a loss."""
+
+    data_preprocessor = None
+
+    def __init__(self, width):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, width, 3, padding=1)
+
+    def init_weights(self):
+        pass
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        out = self.conv(inputs)
+        return dict(loss=out.mean()) if mode == 'loss' else out
+
+
+def test_the_loss_and_the_connector_of_contributing_train():
+    scope: dict = {}
+    before = dict(REGISTRY._module_dict)
+    REGISTRY.register_module(name='DocStudent', module=Student)
+    try:
+        for block in _python_blocks(_text('CONTRIBUTING.md')):
+            exec(block, scope)
+        model = MGDDistill(
+            student=dict(type='mmmgd.DocStudent', width=4),
+            teacher=dict(
+                config=dict(type='mmmgd.DocStudent', width=6),
+                checkpoint=False,
+            ),
+            distill=dict(
+                loss_doc=dict(
+                    points='conv',
+                    connector=dict(type='mmmgd.SmoothConnector'),
+                    loss=dict(type='mmmgd.L1Loss', loss_weight=2),
+                )
+            ),
+        )
+        model.init_weights()
+        images = torch.randn(2, 3, 8, 8)
+        loss = model(images, mode='loss')['loss_doc']
+        loss.backward()
+        (connector,) = model.terms['loss_doc'].connectors
+        student, teacher = model.student(images), model.teacher.module(images)
+        expected = 2 * (connector(student) - teacher).abs().mean()
+        torch.testing.assert_close(loss, expected)
+        assert connector.align.weight.grad.abs().sum() > 0
+        assert model.student.conv.weight.grad.abs().sum() > 0
+    finally:
+        REGISTRY._module_dict.clear()
+        REGISTRY._module_dict.update(before)
