@@ -5,7 +5,7 @@
 #                MMCV_FIND_LINKS=...   (a page with prebuilt mmcv wheels)
 #   make demo    TASKS='...'
 #   make data    (Fashion-MNIST, for the studies)
-#   make test    ARGS='-k connector'
+#   make test    ARGS='-k connector' JOBS=2   (processes, one thread each)
 #   make test-all
 #   make lint | check   (check: lint, and the tests that need no codebase)
 
@@ -15,6 +15,7 @@ VENV ?= .venv
 MMCV_FIND_LINKS ?=
 TASKS ?=
 ARGS ?=
+JOBS ?= 2
 
 RUN := "$(VENV)/bin/python"
 # Was PYTHON named by the user, or is it only the default?
@@ -41,10 +42,10 @@ data: install
 	$(RUN) tools/dataset_converters/fashion_mnist.py $(ARGS)
 
 test: install
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 test-all: install
-	$(RUN) -m pytest -m '' $(ARGS)
+	$(RUN) -m pytest -n $(JOBS) --dist loadfile -m '' $(ARGS)
 
 lint: light
 	$(RUN) -m ruff check .
