@@ -85,18 +85,6 @@ def _check_term(name: str, term: Any) -> None:
         check_keys_of(cls, f'{name}.{key}', cfg)
 
 
-def check_finite(teacher: Teacher) -> None:
-    """Refuse a teacher whose own training had diverged."""
-    for name, tensor in teacher.module.state_dict().items():
-        # Parts without a use may never have been filled.
-        if teacher._wants(name) and not tensor.isfinite().all():
-            raise ValueError(
-                f'Expected finite weights of the teacher, but {name!r} in '
-                f'{teacher.checkpoint!r} is not: its training had diverged. '
-                'Take an earlier file of it (teacher.checkpoint).'
-            )
-
-
 def runner_trains() -> bool:
     """Whether a Runner is in its training loop, by its message hub."""
     hub = MessageHub.get_current_instance()

@@ -20,7 +20,6 @@ from mmmgd.teacher.teacher import Teacher
 
 from .arguments import (
     check_arguments,
-    check_finite,
     check_hooked,
     runner_trains,
 )
@@ -129,7 +128,9 @@ class MGDDistill(OuterModel):
         self._earlier = runner_trains()  # one that broke, before this
         self.student.init_weights()
         self.teacher.load()
-        check_finite(self.teacher)
+        # The Runner moved the model before there was anything to move here.
+        one = next(self.student.parameters())
+        self.teacher.module.to(one.device, one.dtype)
         inherit(self.student, self.teacher.module, self.inherit)
 
     def forward(

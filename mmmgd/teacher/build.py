@@ -2,15 +2,19 @@
 
 import os.path as osp
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.hub import get_config
+from mmengine.model import BaseModule, PretrainedInit
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from mmmgd.config import find_config, read_config, whole_model
 from mmmgd.rng import isolated_rng
+
+PRETRAINED = ('Pretrained', PretrainedInit)
 
 
 def build_frozen(config: str | dict) -> nn.Module:
@@ -41,6 +45,24 @@ def _read(path: str) -> Config:
             f"{error} Beside the student's config it is found by the tools of "
             f"mmmgd; for those of others write '{{{{fileDirname}}}}/{path}'."
         ) from error
+
+
+def initialise(module: nn.Module) -> None:
+    """Give a model the random weights with which its training would begin.
+
+    Some have none before: upstream allocates what ``init_weights`` fills, such
+    as DINO's ``level_embed``. Nothing is downloaded.
+    """
+    part: Any
+    for part in module.modules():
+        if getattr(part, 'init_cfg', None):
+            cfg = part.init_cfg
+            cfg = [cfg] if isinstance(cfg, Mapping) else cfg
+            kept = [c for c in cfg if c['type'] not in PRETRAINED]
+            part.init_cfg = kept or None  # Swin asks whether it is None
+    if isinstance(module, BaseModule):
+        with isolated_rng(0):
+            module.init_weights()
 
 
 def published_weights(config: str | dict) -> str:

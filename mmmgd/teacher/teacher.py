@@ -11,7 +11,7 @@ from mmmgd.checkpoints.state_dicts import read_state_dict
 from mmmgd.points.dry_pass import DryPass, dry_pass, forward_tensor
 from mmmgd.points.tap import FeatureTap
 
-from .build import build_frozen, published_weights
+from .build import build_frozen, initialise, published_weights
 from .precision import Compiler, Precision
 
 # Counts batches and is read in training only; old files do not have it.
@@ -100,7 +100,8 @@ class Teacher:
 
         Raises:
             FileNotFoundError: If the file is missing.
-            ValueError: If it is damaged, or does not fit the part that runs.
+            ValueError: If it is damaged, does not fit the part that runs, or
+                holds what is not finite there.
         """
         needed = [
             k
@@ -108,7 +109,9 @@ class Teacher:
             if self._wants(k) and not k.endswith(IGNORED)
         ]
         source = 'random weights (checkpoint=False)'
-        if self.checkpoint is not False:
+        if self.checkpoint is False:
+            initialise(self.module)
+        else:
             self._load_strictly(str(self.checkpoint), set(needed))
             source = repr(self.checkpoint)
         self.loaded, self.tensors = True, len(needed)
@@ -162,9 +165,12 @@ class Teacher:
 
     def _load_strictly(self, path: str, needed: set[str]) -> None:
         state: Any = read_state_dict(path)
-        # A name without a dot is a tensor that a trainer left at the top.
-        for key in [k for k in state if '.' not in k or not self._wants(k)]:
-            del state[key]
+        known = self.module.state_dict()
+        for key in list(state):
+            # A name without a dot may be a tensor that a trainer left there.
+            left = '.' not in key and key not in known
+            if left or not self._wants(key):
+                del state[key]
         try:
             report = self.module.load_state_dict(state, strict=False)
         except RuntimeError as error:  # widths differ
@@ -180,6 +186,13 @@ class Teacher:
         ]
         if problems:
             raise ValueError(self._misfit(path, problems))
+        for key, tensor in state.items():
+            if not tensor.isfinite().all():
+                raise ValueError(
+                    f'Expected finite weights of the teacher, but {key!r} in '
+                    f'{path!r} is not: its training had diverged. Take an '
+                    'earlier file of it (teacher.checkpoint).'
+                )
 
     def _wants(self, key: str) -> bool:
         return key.startswith(self._parts) or self._pass.runs(key)

@@ -67,6 +67,15 @@ def test_the_teacher_follows_to(distiller_cfg, build):
     }
 
 
+def test_the_teacher_follows_a_model_that_moved_before(distiller_cfg):
+    """The Runner moves the model first and loads the teacher later."""
+    model = MODELS.build(distiller_cfg()).double()
+    model.init_weights()
+    assert {p.dtype for p in model.teacher.module.parameters()} == {
+        torch.float64
+    }
+
+
 def test_everything_but_training_is_the_students(distiller_cfg, build, batch):
     model = build(distiller_cfg()).eval()
     images, samples = batch

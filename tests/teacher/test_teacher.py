@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 
+from mmmgd.config import read_config
 from mmmgd.models import Teacher
 
 POINT = 'backbone.layer4'
@@ -211,3 +212,51 @@ def test_a_teacher_that_cannot_be_is_refused(
 def test_it_does_not_teach_without_weights(classifier_cfg, batch):
     with pytest.raises(RuntimeError, match='init_weights'):
         _teacher(classifier_cfg()).extract(batch[0])
+
+
+def _dino():
+    """A small DINO. Its root owns ``level_embed``, which nothing fills."""
+    model = read_config('mmdet::dino/dino-4scale_r50_8xb2-12e_coco.py').model
+    model.backbone.update(depth=18, base_channels=8)
+    model.neck.in_channels = [16, 32, 64]
+    model.num_queries = 5
+    model.encoder.num_layers = model.decoder.num_layers = 1
+    return dict(model=model, default_scope='mmdet')
+
+
+def test_random_weights_are_those_before_training():
+    """Not what was in the memory: upstream fills some in init_weights."""
+    teachers = [_teacher(_dino(), points=['neck[0]']) for _ in range(2)]
+    state = torch.get_rng_state()
+    for teacher, rubbish in zip(teachers, (float('nan'), 7.0), strict=True):
+        teacher.module.level_embed.fill_(rubbish)
+        teacher.load()
+    assert torch.equal(torch.get_rng_state(), state)
+    first, second = (t.module.state_dict() for t in teachers)
+    assert first['level_embed'].std() > 0.5
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_random_weights_are_not_downloaded(monkeypatch):
+    """Neither by an ``init_cfg`` nor by Swin's own ``init_weights``."""
+    name = 'mmdet::swin/mask-rcnn_swin-t-p4-w7_fpn_1x_coco.py'
+    model = read_config(name).model
+    assert model.backbone.init_cfg.checkpoint.startswith('https://')
+    model.backbone.depths = [1, 1, 1, 1]
+    monkeypatch.setattr('torch.hub.load_state_dict_from_url', pytest.fail)
+    monkeypatch.setattr(
+        'mmengine.runner.checkpoint.CheckpointLoader.load_checkpoint',
+        pytest.fail,
+    )
+    cfg = dict(model=model, default_scope='mmdet')
+    _teacher(cfg, points=['neck[0]']).load()
+
+
+def test_a_tensor_of_the_model_itself_is_loaded(tmp_path):
+    teacher = _teacher(_dino(), points=['neck[0]'])
+    teacher.load()
+    path = _save(teacher.module, tmp_path / 'x.pth')
+    again = _teacher(_dino(), path, points=['neck[0]'])
+    again.load()
+    expected = teacher.module.level_embed
+    assert torch.equal(again.module.level_embed, expected)
