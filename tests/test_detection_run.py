@@ -16,8 +16,9 @@ from mmmgd.config import read_config
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / 'tools' / 'dataset_converters'))
 
-import digit_scenes  # noqa: E402
 import digits  # noqa: E402
+from scenes import write_coco  # noqa: E402
+from styles import DIGITS  # noqa: E402
 
 DUMP = """
 from mmengine.registry import METRICS
@@ -36,7 +37,7 @@ def scenes(tmp_path_factory):
         split: (images[numbers], labels[numbers])
         for split, numbers in digits.split_scans(10).items()
     }
-    digit_scenes.write_coco(out, scans, dict(train=12, val=6))
+    write_coco(out, scans, dict(train=12, val=6), DIGITS)
     return out
 
 

@@ -16,8 +16,9 @@ from mmmgd.config import read_config
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / 'tools' / 'dataset_converters'))
 
-import digit_cityscapes  # noqa: E402
+import cityscapes  # noqa: E402
 import digits  # noqa: E402
+from styles import DIGITS  # noqa: E402
 
 DUMP = "json.dump(runner.test(), open('stock.json', 'w'), default=float)"
 IMAGE = 'leftImg8bit/train/digits/digits_{:06}_000000_leftImg8bit.png'
@@ -33,7 +34,7 @@ def scenes(tmp_path):
         for split, numbers in digits.split_scans(10).items()
     }
     out = tmp_path / 'data'
-    digit_cityscapes.write_cityscapes(out, scans, dict(train=8, val=4), 64)
+    cityscapes.write_cityscapes(out, scans, dict(train=8, val=4), DIGITS, 64)
     return out
 
 

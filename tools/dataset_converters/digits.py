@@ -11,18 +11,17 @@ into scenes, like COCO or Cityscapes. The same options give the same bytes.
 """
 
 import argparse
-import hashlib
-import json
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from digit_cityscapes import write_cityscapes
-from digit_scenes import write_coco
+from _folder import write_whole
+from cityscapes import write_cityscapes
 from PIL import Image
+from scenes import write_coco
 from sklearn.datasets import load_digits
+from styles import DIGITS
 
 NUM_CLASSES = 10
 POOL_PER_CLASS = 74  # scans kept for training; all others are for validation
@@ -96,46 +95,12 @@ def write_scenes(
     scans = {split: (images[of], labels[of]) for split, of in splits}
     write = LAYOUTS[layout][1]
     assert write is not None
-    write(out, scans, dict(zip(scans, scenes, strict=True)), size)
-
-
-def digest(folder: Path) -> str:
-    """Return a SHA-256 over the names and bytes of all files but RECORD."""
-    total = hashlib.sha256()
-    files = [*folder.rglob('*.png'), *folder.rglob('*/*.json')]
-    for path in sorted(files):
-        total.update(path.relative_to(folder).as_posix().encode())
-        total.update(path.read_bytes())
-    return total.hexdigest()
-
-
-def read_record(out: Path) -> dict | None:
-    """Return the record of a whole folder, and None for any other."""
-    try:
-        record = json.loads((out / RECORD).read_text())
-    except (OSError, ValueError):
-        return None
-    return record if record.get('digest') == digest(out) else None
-
-
-def check_replaceable(out: Path) -> None:
-    """Stop before deleting anything that this script did not write."""
-    if out.exists() and not out.is_dir():
-        raise SystemExit(f'{out} is a file: choose another --out')
-    ours = {'train', 'val', 'annotations', 'leftImg8bit', 'gtFine', RECORD}
-    others = {p.name for p in out.iterdir()} - ours if out.exists() else set()
-    if others:
-        raise SystemExit(
-            f'{out} holds files that are not ours ({sorted(others)[0]}): '
-            'choose another --out, or an empty folder'
-        )
+    counts = dict(zip(scans, scenes, strict=True))
+    write(out, scans, counts, DIGITS, size)
 
 
 def convert(out: Path, train_per_class: int, **scenes: Any) -> bool:
     """Write the folder, or keep it if it is whole and of the same settings.
-
-    Everything is written next to it and renamed at the end, so that an
-    interrupted run leaves nothing that looks like data.
 
     Args:
         out: The folder.
@@ -146,19 +111,10 @@ def convert(out: Path, train_per_class: int, **scenes: Any) -> bool:
         Whether something was written.
     """
     settings = {'train_per_class': train_per_class, **scenes}
-    record = read_record(out)
-    if record and record.get('settings') == settings:
-        return False
-    check_replaceable(out)
-    partial = out.with_name(f'{out.name}.partial')
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    (write_scenes if scenes else write_folders)(partial, **settings)
-    record = {'settings': settings, 'digest': digest(partial)}
-    (partial / RECORD).write_text(json.dumps(record, indent=2) + '\n')
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
-    return True
+    write = write_scenes if scenes else write_folders
+    return write_whole(
+        out, settings, lambda folder: write(folder, **settings), RECORD
+    )
 
 
 def main() -> None:

@@ -9,9 +9,10 @@ from PIL import Image
 
 FOLDER = Path(__file__).parents[2] / 'tools/dataset_converters'
 sys.path.insert(0, str(FOLDER))
-import digit_cityscapes  # noqa: E402
-import digit_scenes  # noqa: E402
+import cityscapes as layout  # noqa: E402
 import digits  # noqa: E402
+import scenes  # noqa: E402
+from styles import DIGITS  # noqa: E402
 
 LABEL = '_gtFine_labelTrainIds.png'
 
@@ -26,7 +27,7 @@ def scans_of(split):
 def cityscapes(tmp_path_factory):
     out = tmp_path_factory.mktemp('data')
     scans = {split: scans_of(split) for split in ('train', 'val')}
-    digit_cityscapes.write_cityscapes(out, scans, dict(train=3, val=4))
+    layout.write_cityscapes(out, scans, dict(train=3, val=4), DIGITS)
     return out
 
 
@@ -34,7 +35,7 @@ def test_labels_are_the_masks_with_a_ring_to_ignore():
     masks = np.zeros((2, 16, 16), bool)
     masks[0, 2:6, 2:6] = True
     masks[1, 6:9, 4:9] = True  # touches the first one
-    scene = digit_scenes.Scene(
+    scene = scenes.Scene(
         np.zeros((16, 16, 3), np.uint8), masks, np.array([7, 0])
     )
     expected = np.zeros((16, 16), int)
@@ -42,14 +43,14 @@ def test_labels_are_the_masks_with_a_ring_to_ignore():
     expected[5:10, 3:10] = 255
     expected[2:6, 2:6] = 8
     expected[6:9, 4:9] = 1
-    assert np.array_equal(digit_cityscapes.label_map(scene), expected)
+    assert np.array_equal(layout.label_map(scene), expected)
 
 
 def test_files_show_the_scenes_of_the_coco_layout(cityscapes):
     found = sorted(p.name for p in cityscapes.rglob('*.png'))
     assert len(found) == 2 * (3 + 4)
     for number in range(4):
-        scene = digit_scenes.make_scene('val', number, *scans_of('val'), 128)
+        scene = scenes.make_scene('val', number, *scans_of('val'), DIGITS, 128)
         name = f'val/digits/digits_{number:06d}_000000'
         image = Image.open(
             cityscapes / 'leftImg8bit' / f'{name}_leftImg8bit.png'
@@ -75,7 +76,7 @@ def test_stock_dataset_and_metric_read_it(cityscapes):
         ),
         img_suffix='_leftImg8bit.png',
         seg_map_suffix=LABEL,
-        metainfo=dict(classes=digit_cityscapes.SEGMENTATION_CLASSES),
+        metainfo=dict(classes=('background', *DIGITS.classes)),
         pipeline=[
             dict(type='mmseg.LoadImageFromFile'),
             dict(type='mmseg.LoadAnnotations'),
@@ -87,11 +88,9 @@ def test_stock_dataset_and_metric_read_it(cityscapes):
     metric.dataset_meta = data.metainfo
     seen, rng = set(), np.random.default_rng(0)
     for number, item in enumerate(data):
-        scene = digit_scenes.make_scene('val', number, *scans_of('val'), 128)
+        scene = scenes.make_scene('val', number, *scans_of('val'), DIGITS, 128)
         labels = item['data_samples'].gt_sem_seg.data
-        assert np.array_equal(
-            labels[0].numpy(), digit_cityscapes.label_map(scene)
-        )
+        assert np.array_equal(labels[0].numpy(), layout.label_map(scene))
         seen |= set(labels.unique().tolist())
         # Right everywhere but where nobody looks.
         guess = labels.clone()

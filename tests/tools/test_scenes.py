@@ -11,8 +11,10 @@ from pycocotools import mask as coco_mask
 
 FOLDER = Path(__file__).parents[2] / 'tools/dataset_converters'
 sys.path.insert(0, str(FOLDER))
-import digit_scenes  # noqa: E402
+import _folder  # noqa: E402
 import digits  # noqa: E402
+import scenes  # noqa: E402
+from styles import DIGITS, FASHION, silhouette  # noqa: E402
 
 COUNTS = dict(train=6, val=12)
 
@@ -25,7 +27,7 @@ def scans_of(split):
 
 def write(folder):
     scans = {split: scans_of(split) for split in COUNTS}
-    digit_scenes.write_coco(folder, scans, COUNTS)
+    scenes.write_coco(folder, scans, COUNTS, DIGITS)
     return folder
 
 
@@ -46,10 +48,10 @@ def decode(annotation):
 def test_scene_is_a_function_of_the_generator():
     scans = scans_of('train')
     one, two = (
-        digit_scenes.draw_scene(np.random.default_rng(3), *scans)
+        scenes.draw_scene(np.random.default_rng(3), *scans, DIGITS)
         for _ in range(2)
     )
-    other = digit_scenes.draw_scene(np.random.default_rng(4), *scans)
+    other = scenes.draw_scene(np.random.default_rng(4), *scans, DIGITS)
     for a, b in zip(one, two, strict=True):
         assert np.array_equal(a, b)
     assert one.image.shape == (128, 128, 3)
@@ -60,7 +62,7 @@ def test_scene_is_a_function_of_the_generator():
 def test_only_the_given_scans_are_drawn():
     images, labels = scans_of('train')
     sevens = images[labels == 7], labels[labels == 7]
-    drawn = digit_scenes.draw_scene(np.random.default_rng(0), *sevens, 96)
+    drawn = scenes.draw_scene(np.random.default_rng(0), *sevens, DIGITS, 96)
     assert drawn.image.shape == (96, 96, 3)
     assert set(drawn.labels) == {7}
 
@@ -69,12 +71,12 @@ def test_masks_are_disjoint_and_large_enough():
     scans = scans_of('val')
     covered = 0
     for seed in range(30):
-        scene = digit_scenes.draw_scene(np.random.default_rng(seed), *scans)
+        scene = scenes.draw_scene(np.random.default_rng(seed), *scans, DIGITS)
         assert 1 <= len(scene.labels) == len(scene.masks) <= 6
         assert scene.masks.sum(0).max() == 1
         areas = scene.masks.sum((1, 2))
-        assert areas.min() >= digit_scenes.MIN_AREA
-        boxes = [digit_scenes.describe(m)['bbox'] for m in scene.masks]
+        assert areas.min() >= scenes.MIN_AREA
+        boxes = [scenes.describe(m)['bbox'] for m in scene.masks]
         assert max(max(b[2:]) for b in boxes) <= 64
         covered += sum(
             boxes[i][0] < boxes[j][0] + boxes[j][2]
@@ -92,11 +94,44 @@ def test_later_digits_cover_earlier_ones():
     scan = np.full((1, 8, 8), 255, np.uint8)
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        scene = digit_scenes.draw_scene(rng, scan, np.array([8]))
+        scene = scenes.draw_scene(rng, scan, np.array([8]), DIGITS)
         for mask in scene.masks:
             # one colour and the noise, wherever the digit can be seen
             assert scene.image[mask].std(0).max() < 7
         assert scene.image[scene.masks[-1]].mean() > 145
+
+
+def test_a_silhouette_is_an_outline_filled():
+    """A ring with a gap of one pixel: the hole is its own, the rest not."""
+    pixels = np.zeros((9, 9), np.uint8)
+    pixels[2:7, 2:7] = 200
+    pixels[3:6, 3:6] = 0
+    pixels[2, 4] = 0
+    expected = np.zeros((9, 9))
+    expected[2:7, 2:7] = 1
+    assert np.array_equal(silhouette(pixels), expected)
+    open_wide = pixels.copy()
+    open_wide[2, 3:6] = 0  # three pixels: what it holds is outside
+    assert silhouette(open_wide)[4, 4] == 0
+
+
+def test_clothes_keep_their_light_and_shade():
+    """A photograph twice as bright to the right is so in the scene."""
+    photo = np.full((1, 28, 28), 80, np.uint8)
+    photo[..., 14:] = 200
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        scene = scenes.draw_scene(rng, photo, np.array([2]), FASHION)
+        mask = scene.masks[-1]
+        assert set(scene.labels) == {2}
+        columns = np.flatnonzero(mask.any(0))
+        middle = (columns[0] + columns[-1]) // 2
+        left, right = mask.copy(), mask.copy()
+        left[:, middle - 2 :] = False
+        right[:, : middle + 3] = False
+        ratio = scene.image[right].mean() / scene.image[left].mean()
+        dark, light = 40 + 80 * 215 / 255, 40 + 200 * 215 / 255
+        assert abs(ratio - light / dark) < 0.06
 
 
 def test_splits_draw_different_scans(coco):
@@ -112,13 +147,13 @@ def test_folder_is_kept_while_it_is_whole(tmp_path, damage):
     settings = dict(train_per_class=2, layout='coco', scenes=[2, 1], size=64)
     assert digits.convert(out, **settings)
     assert not digits.convert(out, **settings)
-    whole = digits.digest(out)
+    whole = _folder.digest(out)
     if damage == 'image':
         (out / 'train/0001.png').unlink()
     else:
         (out / 'annotations/instances_val.json').write_text('{}')
     assert digits.convert(out, **settings)
-    assert digits.digest(out) == whole
+    assert _folder.digest(out) == whole
     assert [p.name for p in tmp_path.iterdir()] == ['digits_coco']
 
 
@@ -130,7 +165,7 @@ def test_same_bytes_and_a_larger_set_contains_the_smaller(coco, tmp_path):
         again = (tmp_path / 'again' / file).read_bytes()
         assert again == (coco / file).read_bytes()
     scans = {'val': scans_of('val')}
-    digit_scenes.write_coco(tmp_path / 'small', scans, {'val': 2})
+    scenes.write_coco(tmp_path / 'small', scans, {'val': 2}, DIGITS)
     for name in ('0000.png', '0001.png'):
         small = (tmp_path / 'small/val' / name).read_bytes()
         assert small == (coco / 'val' / name).read_bytes()
@@ -161,7 +196,7 @@ def test_boxes_areas_and_ids(coco, split):
 
 
 def test_written_labels_are_the_drawn_ones(coco):
-    scene = digit_scenes.make_scene('val', 5, *scans_of('val'), 128)
+    scene = scenes.make_scene('val', 5, *scans_of('val'), DIGITS, 128)
     written = [
         a for a in read(coco, 'val')['annotations'] if a['image_id'] == 6
     ]
@@ -178,7 +213,7 @@ def test_stock_dataset_reads_it(coco):
         data_root=str(coco),
         ann_file='annotations/instances_val.json',
         data_prefix=dict(img='val/'),
-        metainfo=dict(classes=digit_scenes.CLASSES),
+        metainfo=dict(classes=DIGITS.classes),
         pipeline=[
             dict(type='mmdet.LoadImageFromFile'),
             dict(type='mmdet.LoadAnnotations', with_bbox=True, with_mask=True),
@@ -186,7 +221,7 @@ def test_stock_dataset_reads_it(coco):
     )
     assert len(data) == 12
     for number, item in enumerate(data):
-        scene = digit_scenes.make_scene('val', number, *scans_of('val'), 128)
+        scene = scenes.make_scene('val', number, *scans_of('val'), DIGITS, 128)
         assert np.array_equal(item['img'][..., ::-1], scene.image)
         assert np.array_equal(item['gt_masks'].masks, scene.masks)
         assert list(item['gt_bboxes_labels']) == list(scene.labels)
@@ -200,7 +235,7 @@ def test_stock_metric_scores_perfect_predictions(coco):
         ann_file=str(coco / 'annotations/instances_val.json'),
         metric=['bbox', 'segm'],
     )
-    metric.dataset_meta = dict(classes=digit_scenes.CLASSES)
+    metric.dataset_meta = dict(classes=DIGITS.classes)
     annotations = read(coco, 'val')['annotations']
     for number in range(1, 13):
         found = [a for a in annotations if a['image_id'] == number]
