@@ -74,3 +74,26 @@ def test_a_converter_takes_it_apart(tmp_path, monkeypatch):
     assert layout.name == 'MMRazor'
     assert set(state) == {'architecture.weight', 'architecture.bias'}
     sys.modules.pop('distilled', None)
+
+
+def test_a_run_starts_from_it(
+    tmp_path, run, runner_cfg, distiller_cfg, build, quick_start
+):
+    """Both the part of the teacher that is used, and `load_from`."""
+    cfg = runner_cfg(distiller_cfg())
+    student = build(cfg.model.student, seed=1)
+    teacher = build(cfg.model.teacher.config, seed=2)
+    for name, model in (('s', student), ('t', teacher)):
+        save_file(model.state_dict(), tmp_path / f'{name}.safetensors')
+    cfg.load_from = str(tmp_path / 's.safetensors')
+    cfg.model.teacher.checkpoint = str(tmp_path / 't.safetensors')
+    cfg.optim_wrapper.optimizer.lr = 0.0
+    model = run(cfg).model
+    for mine, theirs in (
+        (model.student, student),
+        (model.teacher.module.backbone, teacher.backbone),
+    ):
+        for (name, one), two in zip(
+            mine.named_parameters(), theirs.parameters(), strict=True
+        ):
+            assert torch.equal(one, two), name
