@@ -21,7 +21,7 @@ from small_models import classifier, distiller
 
 # What a pure test does without; see `--pure`.
 LARGE = {'mmcv', 'mmdet', 'mmpretrain', 'mmrazor', 'mmseg'}
-LARGE |= {'pycocotools', 'sklearn'}
+LARGE |= {'pycocotools', 'scipy', 'sklearn'}
 # Tiny models: a second thread costs more than it gives. The numbers must hold
 # with any: TEST_THREADS=4 pytest ...
 torch.set_num_threads(int(os.environ.get('TEST_THREADS', '1')))

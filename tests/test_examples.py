@@ -13,7 +13,10 @@ CLASSES = [name for name in mmmgd.__all__ if name != '__version__']
 def test_the_example_of_a_class(name):
     found = doctest.DocTestFinder(recurse=False).find(getattr(mmmgd, name))
     (examples,) = [test for test in found if test.examples]
-    report: list[str] = []
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    result = runner.run(examples, out=report.append)
-    assert result.attempted and not result.failed, ''.join(report)
+    try:
+        doctest.DebugRunner().run(examples)
+    except doctest.UnexpectedException as error:
+        raise error.exc_info[1] from None
+    except doctest.DocTestFailure as failure:
+        example = failure.example
+        assert failure.got == example.want, example.source
