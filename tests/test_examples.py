@@ -18,5 +18,4 @@ def test_the_example_of_a_class(name):
     except doctest.UnexpectedException as error:
         raise error.exc_info[1] from None
     except doctest.DocTestFailure as failure:
-        example = failure.example
-        assert failure.got == example.want, example.source
+        pytest.fail(f'{failure.example.source}gave {failure.got}')
