@@ -5,7 +5,6 @@ The teacher is never built: a distillation config is reduced to its student.
 
 import argparse
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -26,6 +25,9 @@ from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
 from mmmgd.checkpoints.atomic import write_json
+from mmmgd.checkpoints.fit import load_fitting
+from mmmgd.checkpoints.reading import CheckpointError
+from mmmgd.checkpoints.state_dicts import sub_state
 from mmmgd.cli.messages import one_message
 from mmmgd.config import student_config
 from mmmgd.engine.runner import model_of
@@ -45,6 +47,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--show-dir', metavar='DIR', help='folder for painted predictions'
+    )
+    parser.add_argument(
+        '--allow-mismatch',
+        action='store_true',
+        help='evaluate a checkpoint of another model, with what fits of it',
     )
     return parser
 
@@ -74,7 +81,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, float]:
         apply_show_dir(cfg, os.path.abspath(args.show_dir))
 
     runner = build_runner(cfg)
-    runner.register_hook(MustFit(), priority='VERY_LOW')
+    runner.register_hook(MustFit(args.allow_mismatch), priority='VERY_LOW')
     if out and out.suffix != '.json':
         dump_predictions(runner, out)
     metrics = runner.test()
@@ -85,34 +92,32 @@ def evaluate(args: argparse.Namespace) -> dict[str, float]:
 
 
 class MustFit(Hook):
-    """Refuses a checkpoint that lacks parameters of the model.
+    """Refuses a checkpoint of another model.
 
-    MMEngine only warns and goes on with random weights, which ends in a
-    metric near zero and no idea why.
+    MMEngine only warns and goes on: with random weights where some lack, or
+    with part of a deeper model. Both end in a metric of nobody.
+
+    Args:
+        allow (bool): Only warn too.
     """
 
+    def __init__(self, allow: bool) -> None:
+        self.allow = allow
+
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Load once more, and look at what was missing."""
-        model = model_of(runner)
+        """Load once more, and look at what does not fit."""
         state = checkpoint.get('state_dict', checkpoint)
-        versions = getattr(state, '_metadata', {})
-        state = OrderedDict(
-            (k.removeprefix('module.'), v) for k, v in state.items()
-        )
-        # Layers convert the tensors of older versions by what is said here.
-        vars(state)['_metadata'] = versions
-        try:
-            missing = set(model.load_state_dict(state, strict=False)[0])
-        except RuntimeError as error:  # sizes differ; torch names them
-            fail(f'the checkpoint does not fit the config. {error}')
-        names = [n for n, _ in model.named_parameters() if n in missing]
-        if names:
-            fail(
-                f'the checkpoint does not fit the config: {len(names)} of '
-                f"the model's parameters are not in it, e.g. '{names[0]}'; "
-                f"it holds e.g. '{next(iter(state), '(nothing)')}'. Test it "
-                'with the config that it was trained with.'
+        state = sub_state(state, 'module.') or state
+        misfit = load_fitting(model_of(runner), state)
+        if not misfit:
+            return
+        text = f'The checkpoint does not fit the config: {misfit}.'
+        if not self.allow:
+            raise CheckpointError(
+                f'{text} Test it with the config that it was trained with. '
+                'Or use what fits of it: --allow-mismatch.'
             )
+        runner.logger.warning(f'--allow-mismatch: {text}')
 
 
 def check_out(out: str | None) -> Path | None:

@@ -99,11 +99,11 @@ def test_checkpoint_that_does_not_fit(trained, project, tester):
         'prefixed.pth',
     )
     options = ['--work-dir', str(project / 'misfit'), '--cfg-options']
-    with pytest.raises(SystemExit, match='are not in it, e.g. .*architecture'):
+    with pytest.raises(SystemExit, match='tensors missing: .*architecture'):
         tester.main(
             ['tiny.py', 'prefixed.pth', *options, 'experiment_name=prefixed']
         )
-    with pytest.raises(SystemExit, match='size mismatch'):
+    with pytest.raises(SystemExit, match='2 tensors of another shape: '):
         tester.main(
             [
                 'tiny.py',
@@ -113,3 +113,26 @@ def test_checkpoint_that_does_not_fit(trained, project, tester):
                 'experiment_name=wide',
             ]
         )
+
+
+def test_a_deeper_model_is_not_scored_as_the_one_of_the_config(
+    project, tester
+):
+    """All of its tensors that the config needs are there and fit."""
+    from mmengine.registry import MODELS
+    from small_models import classifier
+
+    model = MODELS.build(classifier(depth=34, classes=2))
+    torch.save({'state_dict': model.state_dict()}, 'deeper.pth')
+    (project / 'small.py').write_text(
+        f"_base_ = 'tiny.py'\nmodel = {classifier(classes=2)!r}\n"
+        "model['_delete_'] = True\n"
+        "pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]"
+        '\ntest_dataloader = dict(dataset=dict(pipeline=pipeline))\n'
+    )
+    argv = ['small.py', 'deeper.pth', '--work-dir', str(project / 'deeper')]
+    options = ['--cfg-options', 'experiment_name=deeper1']
+    with pytest.raises(SystemExit, match='96 tensors not in the model: back'):
+        tester.main([*argv, *options])
+    argv += ['--allow-mismatch', '--cfg-options', 'experiment_name=deeper2']
+    assert 'accuracy/top1' in tester.main(argv)

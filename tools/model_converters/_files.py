@@ -11,6 +11,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
 
 from mmmgd.checkpoints import atomic
+from mmmgd.checkpoints.fit import Shape, compare
 from mmmgd.config import whole_model
 
 
@@ -23,48 +24,23 @@ def build(cfg: Config) -> nn.Module:
         return MODELS.build(whole_model(cfg))
 
 
-def shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each tensor that a module saves."""
-    return {k: tuple(v.shape) for k, v in module.state_dict().items()}
-
-
 def check_fits(
     state: Mapping[str, Tensor],
-    shapes: Mapping[str, tuple[int, ...]],
+    shapes: Mapping[str, Shape],
     expected: str,
     remedy: str,
 ) -> None:
     """Raise ValueError if these are not the weights of that model.
 
-    Batch counters of BN may lack: old files do not have them, and nothing
-    reads them outside training.
-
     Args:
         state (Mapping[str, Tensor]): The weights.
-        shapes (Mapping[str, tuple]): See :func:`shapes_of`.
+        shapes (Mapping[str, Shape]): Those of the model.
         expected (str): What was expected, for the message.
         remedy (str): What to do, for the message.
     """
-    counters = {k for k in shapes if k.endswith('num_batches_tracked')}
-    problems = {
-        'missing': [k for k in shapes if k not in state and k not in counters],
-        'not in the model': [k for k in state if k not in shapes],
-        'of another shape': [
-            f'{k} {tuple(v.shape)} instead of {shapes[k]}'
-            for k, v in state.items()
-            if k in shapes and tuple(v.shape) != shapes[k]
-        ],
-    }
-    found = [
-        f'{len(keys)} tensors {word}: {", ".join(keys[:5])}'
-        + (', ...' if len(keys) > 5 else '')
-        for word, keys in problems.items()
-        if keys
-    ]
-    if found:
+    if misfit := compare(state, shapes):
         raise ValueError(
-            f'expected {expected}, but it does not fit. {"; ".join(found)}. '
-            f'{remedy}'
+            f'expected {expected}, but it does not fit. {misfit}. {remedy}'
         )
 
 

@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from _files import check_fits, shapes_of
+from _files import check_fits
 from _schedule import schedule_at
 from torch import Tensor, nn
 
+from mmmgd.checkpoints.fit import shapes_of
 from mmmgd.checkpoints.state_dicts import SECTION, sub_state
 
 # An MMEngine file without a log history.

@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 
 import mmmgd.compat  # noqa: F401  # isort: skip  (first: repairs mmseg::)
 
-from _files import build, check_fits, shapes_of, write
+from _files import build, check_fits, write
 from _resumable import resumable
 from torch import Tensor
 
+from mmmgd.checkpoints.fit import shapes_of
 from mmmgd.checkpoints.reading import read_file
 from mmmgd.checkpoints.state_dicts import is_state_dict, sub_state
 from mmmgd.cli.messages import FLAG, HELP, one_message

@@ -11,9 +11,10 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from _files import build, check_fits, shapes_of, write
+from _files import build, check_fits, write
 from torch import Tensor
 
+from mmmgd.checkpoints.fit import shapes_of
 from mmmgd.checkpoints.state_dicts import read_state_dict
 from mmmgd.cli.messages import FLAG, HELP, one_message
 from mmmgd.config import read_config

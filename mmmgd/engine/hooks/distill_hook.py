@@ -1,16 +1,21 @@
 """Files that hold the plain student, whatever trained it."""
 
+import logging
+
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.runner import Runner, weights_to_cpu
+from mmengine.logging import print_log
+from mmengine.runner import Runner
 
 from mmmgd.checkpoints.atomic import BACKEND
-from mmmgd.checkpoints.reading import guard_mmengine
-from mmmgd.checkpoints.state_dicts import SECTION, sub_state
+from mmmgd.checkpoints.fit import Misfit, load_fitting
+from mmmgd.checkpoints.reading import CheckpointError, guard_mmengine
+from mmmgd.checkpoints.state_dicts import SECTION, is_state_dict, sub_state
 from mmmgd.config import check_config
 from mmmgd.engine.clip import clip_apart
 from mmmgd.engine.runner import model_of
-from mmmgd.models import MGDConnector, MGDDistill
-from mmmgd.models.distill import STUDENT
+from mmmgd.engine.section import check_resumable, move_aside, restore
+from mmmgd.models import MGDDistill
+from mmmgd.models.outer import STUDENT
 from mmmgd.registry import HOOKS
 
 from .companions import add_missing, check_hooks
@@ -29,6 +34,10 @@ class DistillHook(Hook):
     config does not name itself, to give it other arguments, as in
     ``default_hooks = dict(finite=dict(type='mmmgd.FiniteHook', ...))``.
 
+    Args:
+        allow_mismatch: Whether ``load_from`` takes the file of another model,
+            of which only what fits is used.
+
     Example:
         >>> from mmengine.registry import HOOKS
         >>> default_hooks = dict(
@@ -42,6 +51,9 @@ class DistillHook(Hook):
     # After EMAHook (NORMAL), which exchanges averaged and current weights in
     # the file under the names of the whole model.
     priority = 'LOW'
+
+    def __init__(self, allow_mismatch: bool = False) -> None:
+        self.allow_mismatch = allow_mismatch
 
     def before_run(self, runner: Runner) -> None:
         """Check the config before anything is trained."""
@@ -58,40 +70,48 @@ class DistillHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Leave the student in ``state_dict``, move the rest aside."""
-        model = _model(runner)
-        checkpoint['state_dict'] = sub_state(checkpoint['state_dict'], STUDENT)
-        if 'ema_state_dict' in checkpoint:
-            checkpoint['ema_state_dict'] = _ema_of_student(
-                checkpoint['ema_state_dict']
-            )
-        checkpoint.setdefault(SECTION, {}).update(
-            # Live weights: EMAHook has averaged ones in the file by now.
-            state_dict=weights_to_cpu(model.terms.state_dict()),
-            mask_streams={
-                name: connector.mask_stream.state_dict()
-                for name, connector in _mask_streams(model)
-            },
-        )
+        move_aside(_model(runner), checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Restore connectors and mask streams of a run that is resumed."""
-        if not runner._resume or SECTION not in checkpoint:
-            return
-        model, section = _model(runner), checkpoint[SECTION]
-        names, saved = set(model.terms.state_dict()), section['state_dict']
-        if names != set(saved):
-            raise ValueError(
-                'Expected to resume with the connectors of the checkpoint, '
-                'but `distill` has changed since it was written: it has '
-                f'{sorted(set(saved) - names)[:4]}, the config needs '
-                f'{sorted(names - set(saved))[:4]}. Restore `distill`, or '
-                'start anew from the student with `load_from`.'
+        """Refuse the file of another model; restore a run that is resumed.
+
+        Raises:
+            CheckpointError: If it is of another model, or no checkpoint.
+        """
+        model, path = _model(runner), runner._load_from
+        state = checkpoint.get('state_dict', checkpoint)
+        if not is_state_dict(state):
+            raise CheckpointError(
+                f'Expected weights in {path!r}, by name, at the top or as '
+                f"'state_dict', but found the keys {sorted(checkpoint)[:8]}."
             )
-        model.terms.load_state_dict(saved)
-        for name, connector in _mask_streams(model):
-            connector.mask_stream.load_state_dict(
-                section['mask_streams'][name]
+        for prefix in ('module.', STUDENT):
+            state = sub_state(state, prefix) or state
+        misfit = load_fitting(model.student, state)
+        if runner._resume:
+            check_resumable(path, checkpoint, misfit, model.terms)
+            restore(model, checkpoint[SECTION])
+        elif misfit:
+            self._begin_with(path, misfit)
+
+    def _begin_with(self, path: str, misfit: Misfit) -> None:
+        """Say what of a file is left out, or refuse it.
+
+        Raises:
+            CheckpointError: If it is of another model.
+        """
+        if not (misfit.is_of_classes or self.allow_mismatch):
+            raise CheckpointError(
+                f'load_from={path!r} is not of the student: {misfit}. Name a '
+                'file of the same model; its number of classes may differ. '
+                'Or use what fits of it: default_hooks.distill='
+                "dict(type='mmmgd.DistillHook', allow_mismatch=True)."
             )
+        print_log(
+            f'load_from={path!r}: left out, so as initialised: {misfit}.',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def _is_local(hook: CheckpointHook) -> bool:
@@ -111,19 +131,3 @@ def _model(runner: Runner) -> MGDDistill:
             f'model is {type(model).__name__}. Remove the hook.'
         )
     return model
-
-
-def _mask_streams(model: MGDDistill) -> list[tuple[str, MGDConnector]]:
-    return [
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, MGDConnector)
-    ]
-
-
-def _ema_of_student(state: dict) -> dict:
-    """Keep the student's part of what EMAHook writes: `module.student.*`."""
-    inner = sub_state(state, f'module.{STUDENT}')
-    kept = {f'module.{k}': v for k, v in inner.items()}
-    kept['steps'] = state['steps']
-    return kept

@@ -1,0 +1,77 @@
+"""What a checkpoint holds beside the student: connectors and their masks."""
+
+from typing import Any
+
+from mmengine.runner import weights_to_cpu
+from torch import nn
+
+from mmmgd.checkpoints.fit import Misfit, compare, shapes_of
+from mmmgd.checkpoints.reading import CheckpointError
+from mmmgd.checkpoints.state_dicts import SECTION, sub_state
+from mmmgd.models import MGDConnector, MGDDistill
+from mmmgd.models.outer import STUDENT
+
+
+def move_aside(model: MGDDistill, checkpoint: dict) -> None:
+    """Leave the student in ``state_dict``, the rest in our section."""
+    checkpoint['state_dict'] = sub_state(checkpoint['state_dict'], STUDENT)
+    if 'ema_state_dict' in checkpoint:
+        averaged = checkpoint['ema_state_dict']
+        inner = sub_state(averaged, f'module.{STUDENT}')
+        checkpoint['ema_state_dict'] = {
+            **{f'module.{name}': value for name, value in inner.items()},
+            'steps': averaged['steps'],
+        }
+    checkpoint.setdefault(SECTION, {}).update(
+        # Live weights: EMAHook has averaged ones in the file by now.
+        state_dict=weights_to_cpu(model.terms.state_dict()),
+        mask_streams={
+            name: connector.mask_stream.state_dict()
+            for name, connector in _mask_streams(model)
+        },
+    )
+
+
+def check_resumable(
+    path: str, checkpoint: dict, misfit: Misfit, terms: nn.Module
+) -> None:
+    """Refuse a file that this training cannot go on from.
+
+    Args:
+        path: Where it lies, for the message.
+        checkpoint: Its content.
+        misfit: Between its ``state_dict`` and the student.
+        terms: The connectors of the model.
+
+    Raises:
+        CheckpointError: With what differs, and how to begin with the weights.
+    """
+    found = checkpoint.get(SECTION, {}).get('state_dict')
+    if found is None:
+        reason = 'it is of a training without a teacher: no connectors'
+    elif misfit:
+        reason = f'the student has changed since it was written: {misfit}'
+    elif changed := compare(found, shapes_of(terms)):
+        reason = f'`distill` has changed since it was written: {changed}'
+    else:
+        return
+    raise CheckpointError(
+        f'{path!r} cannot be resumed: {reason}. Restore the config that wrote '
+        'it. Or begin a new training with its weights: load_from='
+        f'{path!r}, without --resume and in another work dir.'
+    )
+
+
+def restore(model: MGDDistill, section: dict[str, Any]) -> None:
+    """Restore connectors and mask streams of a run that is resumed."""
+    model.terms.load_state_dict(section['state_dict'])
+    for name, connector in _mask_streams(model):
+        connector.mask_stream.load_state_dict(section['mask_streams'][name])
+
+
+def _mask_streams(model: MGDDistill) -> list[tuple[str, MGDConnector]]:
+    return [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, MGDConnector)
+    ]
