@@ -1,5 +1,6 @@
 """Stop a run at the first loss or weight that is not finite."""
 
+import copy
 import math
 from typing import Any
 
@@ -9,6 +10,12 @@ from mmengine.runner import Runner
 
 from mmmgd.engine.runner import model_of
 from mmmgd.registry import HOOKS
+
+ADVICE = (
+    'Resume from the last checkpoint with a smaller learning rate or '
+    'loss_weight, or with gradients clipped: '
+    'optim_wrapper=dict(clip_grad=dict(max_norm=35)).'
+)
 
 
 @HOOKS.register_module()
@@ -67,9 +74,7 @@ class FiniteHook(Hook):
             f'Stopped at iteration {runner.iter + 1} (epoch '
             f'{runner.epoch + 1}), rank {runner.rank}: {what}. Last iteration '
             f'with finite losses: {last}. Learning rate: {rates}. Nothing was '
-            'written; resume from the last checkpoint with a smaller learning '
-            'rate or loss_weight, or with gradients clipped: optim_wrapper='
-            'dict(clip_grad=dict(max_norm=35)).'
+            'written. ' + (_blame_teacher(runner, bad, data_batch) or ADVICE)
         )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -93,6 +98,26 @@ class FiniteHook(Hook):
                 'one; resume from that with a smaller learning rate, or with '
                 'gradients clipped.'
             )
+
+
+def _blame_teacher(runner: Runner, bad: dict, data_batch: Any) -> str:
+    """Name the teacher's feature that made a loss overflow; '' if none did."""
+    model = model_of(runner)
+    if not any(bad.keys() & {*t.log_names} for t in model.terms.values()):
+        return ''
+    data = model.data_preprocessor(copy.deepcopy(data_batch), True)
+    inputs = model._adapt(data['inputs'], data.get('image_sizes'))
+    for point, feature in model.teacher.extract(inputs).items():
+        feature = feature.float()
+        if not feature.square().sum().isfinite():
+            return (
+                f"The teacher's feature at {point!r} reaches "
+                f'{feature.abs().max():.3g}: its squares overflow float32. Its'
+                f' weights are checkpoint={model.teacher.checkpoint!r}; name a'
+                ' file of trained ones, with the input normalisation that they'
+                ' were trained on.'
+            )
+    return ''
 
 
 def _number(runner: Runner, name: str, value: Any) -> float:

@@ -1,5 +1,7 @@
 """The first value that is not a number stops a run and spoils no file."""
 
+import re
+
 import pytest
 import torch
 from mmengine.hooks import Hook
@@ -100,6 +102,28 @@ def test_the_students_own_loss_is_named_as_such(run, cfg):
         error.value
     )
     assert 'loss_mgd' not in str(error.value)
+
+
+@HOOKS.register_module(force=True)
+class HugeTeacher(Hook):
+    """What random weights come to, layer by layer, without trained norms."""
+
+    def before_train(self, runner):
+        runner.model.teacher.module.backbone.conv1.weight.mul_(1e20)
+
+
+def test_a_teacher_whose_squared_features_overflow_is_named(run, cfg):
+    cfg.custom_hooks = [dict(type='HugeTeacher')]
+    with pytest.raises(FloatingPointError) as error:
+        run(cfg)
+    message = str(error.value)
+    assert 'loss_mgd.1 = inf' in message
+    found = re.search(
+        "teacher's feature at 'backbone.layer3' reaches ([0-9.e+]+)", message
+    )
+    assert 1e17 < float(found[1]) < 1e25
+    assert 'checkpoint=False' in message
+    assert 'learning rate' not in message.partition('Learning rate')[2]
 
 
 def test_half_precision_features_of_1e4_on_a_large_map_stay_finite():
