@@ -11,6 +11,8 @@ from mmmgd.cli.messages import FLAG, one_message
 # does not.
 COMMANDS = {
     'doctor': 'say what is installed, and mend what is not',
+    'new': 'write the config for a student and a teacher',
+    'calibrate': 'measure the weight of each distillation loss',
     'inspect': 'list points, and say what would train',
 }
 

@@ -57,15 +57,11 @@ def test_the_stock_tools_give_the_same_without_our_package(scenes, tmp_path):
     mgd.model.teacher.checkpoint = False
     mgd.model.student.test_cfg.score_thr = 0.0  # it has hardly learned
     mgd.dump(str(tmp_path / 'mgd.py'))
-    plain = _config('detection_baseline.py', scenes, tmp_path / 'work')
-    plain.model.test_cfg.score_thr = 0.0
-    plain.dump(str(tmp_path / 'plain.py'))
-
     train, test = ROOT / 'tools/train.py', ROOT / 'tools/test.py'
     command(tmp_path, train, 'mgd.py', '--work-dir', 'work')
     file = tmp_path / 'work' / 'epoch_1.pth'
     command(tmp_path, test, 'mgd.py', file, '--out', 'ours.pkl')
-    evaluate(tmp_path, 'plain.py', file, DUMP)
+    evaluate(tmp_path, 'work/student.py', file, DUMP)
     ours, stock = (
         pickle.loads((tmp_path / name).read_bytes())
         for name in ('ours.pkl', 'stock.pkl')

@@ -20,6 +20,8 @@ from mmengine.device import get_device
 
 from mmmgd.checkpoints.latest import find_latest
 from mmmgd.cli.messages import one_message
+from mmmgd.config import is_distilled
+from mmmgd.engine.student_file import write_student
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -71,8 +73,16 @@ def train(args: argparse.Namespace) -> None:
     if args.auto_scale_lr:
         apply_auto_scale_lr(cfg)
 
-    build_runner(cfg, notes).train()
+    runner = build_runner(cfg, notes)
+    if runner.rank == 0 and _is_plain(cfg):
+        write_student(cfg, runner.work_dir)
+    runner.train()
     leave_group()
+
+
+def _is_plain(cfg: Config) -> bool:
+    """Whether the model is trained without a teacher, ours or MMRazor's."""
+    return not is_distilled(cfg) and 'architecture' not in cfg.model
 
 
 def after_restart(resume: str | None, work_dir: Path) -> str | None:

@@ -1,12 +1,16 @@
 """Refuse configs that would train something else than they say."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
 from .keys import check_keys
 from .model import is_distilled, is_ours
+
+# The config of the plain student, in each work dir.
+STUDENT_FILE = 'student.py'
 
 # Keys of MMCV 1.x that MMEngine never reads, and what replaced them.
 DEAD_KEYS = {
@@ -47,7 +51,8 @@ def check_config(cfg: Config) -> None:
     """Refuse a config that would silently train something else.
 
     Raises:
-        ValueError: If nobody reads a key, or DistillHook is missing.
+        ValueError: If nobody reads a key, DistillHook is missing, or the name
+            of the file is taken.
     """
     _check_plain(cfg)
     for key, replacement in DEAD_KEYS.items():
@@ -63,6 +68,13 @@ def check_config(cfg: Config) -> None:
             "The model is mmmgd.MGDDistill, but the config has no 'mmmgd."
             "DistillHook', so files would hold more than the student. Add "
             "default_hooks = dict(distill=dict(type='mmmgd.DistillHook'))."
+        )
+    if is_distilled(cfg) and Path(cfg.filename or '').name == STUDENT_FILE:
+        # MMEngine copies the config into the work dir, under its own name.
+        raise ValueError(
+            f'Expected another name than {STUDENT_FILE} of a distillation '
+            'config: each work dir keeps the plain student under that name. '
+            f'Rename {cfg.filename!r}, e.g. to my_distill.py.'
         )
 
 

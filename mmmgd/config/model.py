@@ -18,18 +18,42 @@ def student_config(cfg: Config) -> Config:
     """
     if not is_distilled(cfg):
         return cfg
-    cfg = Config(cfg.to_dict(), filename=cfg.filename)
+    cfg = copy_config(cfg)
     cfg.model = with_preprocessor(
         cfg.model.student, cfg.model.get('data_preprocessor')
     )
-    for name in [n for n, h in cfg.get('default_hooks', {}).items() if h]:
-        if _is_of_package(cfg.default_hooks[name]):
-            del cfg.default_hooks[name]
-    if cfg.get('custom_hooks'):
-        cfg.custom_hooks = [
-            h for h in cfg.custom_hooks if not _is_of_package(h)
-        ]
+    drop_own_hooks(cfg)
     return cfg
+
+
+def copy_config(cfg: Config) -> Config:
+    """Return a copy, whether or not the file that it came from still is."""
+    # MMEngine reads the file again unless it is given the text.
+    text = cfg.text or '# built from a dict'
+    return Config(
+        cfg.to_dict(),
+        cfg_text=text,
+        filename=cfg.filename,
+        format_python_code=cfg._format_python_code,
+    )
+
+
+def drop_own_hooks(cfg: Any) -> None:
+    """Remove this package's hooks from a config, in place."""
+    default = cfg.get('default_hooks') or {}
+    for name in [n for n, hook in default.items() if is_of_scope(hook)]:
+        del default[name]
+    if cfg.get('custom_hooks'):
+        cfg['custom_hooks'] = [
+            hook for hook in cfg['custom_hooks'] if not is_of_scope(hook)
+        ]
+
+
+def is_of_scope(cfg: Any) -> bool:
+    """Whether a part of a config is one of this package's."""
+    kind = cfg.get('type') if isinstance(cfg, dict) else type(cfg)
+    name = kind if isinstance(kind, str) else getattr(kind, '__module__', '')
+    return is_ours(cfg) or name.partition('.')[0] == 'mmmgd'
 
 
 def whole_model(cfg: Config) -> Any:
@@ -51,13 +75,6 @@ def with_preprocessor(model: dict, preprocessor: Any) -> Any:
 def is_ours(hook: Any) -> bool:
     """Whether the config of a hook means DistillHook."""
     return _type_name(hook) == 'DistillHook'
-
-
-def _is_of_package(hook: Any) -> bool:
-    """Whether the config of a hook means one of this package."""
-    kind = hook.get('type', '') if isinstance(hook, dict) else type(hook)
-    name = kind if isinstance(kind, str) else f'{kind.__module__}.'
-    return is_ours(hook) or name.startswith('mmmgd.')
 
 
 def _type_name(cfg: Any) -> str:

@@ -1,7 +1,9 @@
-"""What a checkpoint holds beside the student: connectors and their masks."""
+"""What a checkpoint holds beside the student: connectors, masks, weights."""
 
+import logging
 from typing import Any
 
+from mmengine.logging import print_log
 from mmengine.runner import weights_to_cpu
 from torch import nn
 
@@ -9,6 +11,7 @@ from mmmgd.checkpoints.fit import Misfit, compare, shapes_of
 from mmmgd.checkpoints.reading import CheckpointError
 from mmmgd.checkpoints.state_dicts import SECTION, sub_state
 from mmmgd.models import MGDConnector, MGDDistill
+from mmmgd.models.auto_weight import AutoWeight
 from mmmgd.models.outer import STUDENT
 
 
@@ -28,6 +31,9 @@ def move_aside(model: MGDDistill, checkpoint: dict) -> None:
         mask_streams={
             name: connector.mask_stream.state_dict()
             for name, connector in _mask_streams(model)
+        },
+        auto_weights={
+            name: auto.state_dict() for name, auto in _auto_weights(model)
         },
     )
 
@@ -63,10 +69,21 @@ def check_resumable(
 
 
 def restore(model: MGDDistill, section: dict[str, Any]) -> None:
-    """Restore connectors and mask streams of a run that is resumed."""
+    """Restore connectors, mask streams and measured weights on resume."""
     model.terms.load_state_dict(section['state_dict'])
     for name, connector in _mask_streams(model):
         connector.mask_stream.load_state_dict(section['mask_streams'][name])
+    weights = section.get('auto_weights', {})
+    for name, auto in _auto_weights(model):
+        if name in weights:
+            auto.load_state_dict(weights[name])
+        else:
+            print_log(
+                f"Resume: distill[{name!r}] had no loss_weight='auto' when "
+                'the checkpoint was written, so it is measured from here on.',
+                logger='current',
+                level=logging.WARNING,
+            )
 
 
 def _mask_streams(model: MGDDistill) -> list[tuple[str, MGDConnector]]:
@@ -75,3 +92,8 @@ def _mask_streams(model: MGDDistill) -> list[tuple[str, MGDConnector]]:
         for name, module in model.named_modules()
         if isinstance(module, MGDConnector)
     ]
+
+
+def _auto_weights(model: MGDDistill) -> list[tuple[str, AutoWeight]]:
+    terms: Any = model.terms.items()
+    return [(n, term.auto) for n, term in terms if term.auto is not None]

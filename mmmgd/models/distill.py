@@ -23,6 +23,7 @@ from .arguments import (
     check_hooked,
     runner_trains,
 )
+from .auto_weight import auto_weight
 from .constructors import show_student_to_constructors
 from .inherit import check_inherit, inherit
 from .labels import gt_labels
@@ -112,6 +113,7 @@ class MGDDistill(OuterModel):
                     shapes,
                     self.teacher.shapes,
                     Schedule(name, cfg.get('until'), cfg.get('decay_from')),
+                    auto_weight(name, cfg),
                 )
                 for name, cfg in distill.items()
             }
@@ -166,7 +168,7 @@ class MGDDistill(OuterModel):
             losses = self.student(inputs, data_samples, mode=mode)
         student = Released(recorded, [p.student for p in self._pairs])
         recorded.clear()
-        extras: dict[str, Any] = {'data_samples': data_samples}
+        extras: Any = dict(data_samples=data_samples, own=dict(losses))
         if 'gt_labels' in self._extras:
             extras['gt_labels'] = gt_labels(data_samples)
         for term in self.terms.values():

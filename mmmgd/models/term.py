@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from mmmgd.points.pairs import Pair
 
+from .auto_weight import AutoWeight
 from .lookup import class_of
 from .schedule import Schedule
+from .totals import total
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -27,6 +29,7 @@ class DistillTerm(nn.Module):
         student_shapes: Shape of the feature at each point of the student.
         teacher_shapes: The same of the teacher.
         schedule: When the loss ends. Defaults to never.
+        auto: Measures the weight of the loss, if it is not a number.
 
     Raises:
         ValueError: If shapes do not fit each other or what is written.
@@ -41,10 +44,13 @@ class DistillTerm(nn.Module):
         student_shapes: Shapes,
         teacher_shapes: Shapes,
         schedule: Schedule | None = None,
+        auto: AutoWeight | None = None,
     ) -> None:
         super().__init__()
         self.schedule = schedule or Schedule(name)
         self.factor = 1.0
+        self.auto = auto
+        self.positions = 1
         self.pairs = list(pairs)
         one = len(self.pairs) == 1
         self.log_names = [
@@ -65,7 +71,9 @@ class DistillTerm(nn.Module):
                     "add connector=dict(type='mmmgd.MGDConnector', ...). "
                     'Logits: both models need the same classes.'
                 )
-        self.loss = MODELS.build(loss)
+        self.loss = MODELS.build(
+            dict(loss, loss_weight=1.0) if auto is not None else loss
+        )
         takes = inspect.signature(self.loss.forward).parameters.keys()
         self.extras = {'gt_labels', 'data_samples'} & takes
         self._takes_mask = 'mask' in takes
@@ -82,12 +90,13 @@ class DistillTerm(nn.Module):
             student: Feature at each point of the student.
             teacher: Feature at each point of the teacher.
             extras: ``gt_labels`` and ``data_samples``, where a loss names
-                them.
+                them; ``own``, the student's own losses.
         """
         if self.factor == 0:
             return self._zeros()
         wanted = {key: extras[key] for key in self.extras}
         losses = {}
+        positions = 0
         for i, (log_name, pair) in enumerate(
             zip(self.log_names, self.pairs, strict=True)
         ):
@@ -98,9 +107,13 @@ class DistillTerm(nn.Module):
             if mask is not None and self._takes_mask:
                 wanted['mask'] = mask
             losses[log_name] = self.loss(s, t, **wanted)
+            positions += t[0, 0].numel()
             if self.factor != 1:
                 losses[log_name] = self.factor * losses[log_name]
-        return losses
+        # Losses that are means do not grow with the map.
+        by_position = getattr(self.loss, 'sums_positions', False)
+        self.positions = positions if by_position else 1
+        return self._weighed(losses, extras)
 
     def _connect(
         self, i: int, s: Tensor, t: Tensor
@@ -117,6 +130,18 @@ class DistillTerm(nn.Module):
             return connector(s), None
         mask = connector.draw_mask(s, t)
         return connector(s, mask=mask), mask
+
+    def _weighed(
+        self, losses: dict[str, Tensor], extras: Mapping[str, Any]
+    ) -> dict[str, Tensor]:
+        """Multiply with the measured weight, where it is not a number."""
+        if self.auto is None:
+            return losses
+        if self.training:
+            raw = total(losses) / self.factor
+            self.auto.measure(total(extras['own']), raw, self.positions)
+        weight = self.auto.weight(self.positions)
+        return {name: weight * loss for name, loss in losses.items()}
 
     def _zeros(self) -> dict[str, Tensor]:
         """Return zeros in place of losses that no longer count.

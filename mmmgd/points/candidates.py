@@ -95,12 +95,20 @@ def propose_pairs(
     """
     for part in ('neck', 'backbone'):
         sides = [_last_of_each_stride(c, part) for c in (student, teacher)]
+        if part == 'neck':
+            sides = [_levels(side, c) for side, c in zip(
+                sides, (student, teacher), strict=True)]  # fmt: skip
         common = sorted(sides[0].keys() & sides[1].keys())
-        if part == 'backbone':
-            common = common[-1:]
+        if part == 'backbone':  # not the stem, where only that is common
+            common = [s for s in common if 2 * s >= max(sides[0])][-1:]
         if len(common) > 1 or part == 'backbone':  # pooling is no pyramid
             return [(sides[0][s], sides[1][s]) for s in common]
     return []
+
+
+def readable(points: Sequence[Candidate], one: Candidate) -> Candidate:
+    """Return the name to write first, of all names of the same tensor."""
+    return min((c for c in points if c[1:] == one[1:]), key=_readability)
 
 
 def _tensors(name: str, output: Any) -> list[tuple[str, Tensor]]:
@@ -126,9 +134,24 @@ def _last_of_each_stride(
             rival = best.get(c.stride, c)
             if c.point.count('.') <= rival.point.count('.'):
                 best[c.stride] = c
+    return {stride: readable(points, one) for stride, one in best.items()}
+
+
+def _levels(
+    best: dict[float, Candidate], points: Sequence[Candidate]
+) -> dict[float, Candidate]:
+    """Return the levels of a neck that a module of their own makes.
+
+    A level that is only pooled from another one holds nothing new. Of a
+    convolution with a norm the authors take what comes before the norm.
+    """
+    made = {s: c for s, c in best.items() if '[' not in c.point} or best
+    names = {c.point: c for c in points}
     return {
-        stride: min((c for c in points if c[1:] == one[1:]), key=_readability)
-        for stride, one in best.items()
+        stride: inner
+        if (inner := names.get(f'{c.point}.conv')) and inner.shape == c.shape
+        else c
+        for stride, c in made.items()
     }
 
 

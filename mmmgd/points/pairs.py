@@ -7,7 +7,7 @@ from typing import Any
 from mmmgd.config import check_keys
 
 NEEDED = {'points', 'loss'}
-OPTIONAL = {'connector', 'until', 'decay_from'}
+OPTIONAL = {'connector', 'until', 'decay_from', 'auto'}
 
 
 @dataclass(frozen=True)

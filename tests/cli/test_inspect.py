@@ -86,7 +86,7 @@ def test_a_detector_is_paired_at_each_level(inspect):
     out = inspect(str(CONFIGS / 'detection_mgd.py')).out
     pairs = _section(out, 'Proposed `points`').split('\n')[1:]
     assert [p.split("'")[1] for p in pairs] == [
-        f'neck.fpn_convs.{i}' for i in range(5)
+        f'neck.fpn_convs.{i}.conv' for i in range(5)
     ]
     assert 'loss_mgd.4  neck.fpn_convs.4.conv 32x1x1 /128' in out
     assert 'max_norm=35, norm_type=2' in out

@@ -14,6 +14,7 @@ from mmmgd.config import check_config
 from mmmgd.engine.clip import clip_apart
 from mmmgd.engine.runner import model_of
 from mmmgd.engine.section import check_resumable, move_aside, restore
+from mmmgd.engine.student_file import write_student
 from mmmgd.models import MGDDistill
 from mmmgd.models.outer import STUDENT
 from mmmgd.registry import HOOKS
@@ -29,9 +30,10 @@ class DistillHook(Hook):
     best, last and EMA files alike. Connectors and mask streams travel in a
     section of their own, ``'mmmgd'``, which a resumed run restores.
 
-    It also refuses a config that would silently train something else, and
-    adds the hooks that keep a run from being lost: each of ours that the
-    config does not name itself, to give it other arguments, as in
+    It also refuses a config that would silently train something else, writes
+    ``student.py`` into the work dir, and adds the hooks that keep a run from
+    being lost: each of ours that the config does not name itself, to give it
+    other arguments, as in
     ``default_hooks = dict(finite=dict(type='mmmgd.FiniteHook', ...))``.
 
     Args:
@@ -60,6 +62,8 @@ class DistillHook(Hook):
         check_config(runner.cfg)
         model = _model(runner)
         model.hooked = True
+        if runner.rank == 0 and 'model' in runner.cfg:
+            write_student(runner.cfg, runner.work_dir)
         clip_apart(runner.optim_wrapper, model.terms)
         guard_mmengine()
         add_missing(runner)

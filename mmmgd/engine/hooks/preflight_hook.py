@@ -8,10 +8,10 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
-from torch import Tensor
 
 from mmmgd.engine.runner import model_of
 from mmmgd.models import MGDDistill
+from mmmgd.models.totals import mean_of
 from mmmgd.registry import HOOKS
 from mmmgd.report.preflight import preflight
 
@@ -45,7 +45,7 @@ class PreflightHook(Hook):
         self.report, self.steps, self.ratios = report, steps, ratios
         self.terms: Any = None
         self.seen = 0
-        self.sums: Counter[str] = Counter()
+        self.sums: Any = Counter()
         self.handle: Any = None
 
     @master_only
@@ -80,7 +80,7 @@ class PreflightHook(Hook):
         ours = {n: k for k, term in self.terms.items() for n in term.log_names}
         for name, loss in output.items():
             if 'loss' in name:
-                self.sums[ours.get(name, '')] += _mean(loss)
+                self.sums[ours.get(name, '')] += mean_of(loss).detach()
         self.seen += 1
 
     def _finish(self) -> None:
@@ -118,10 +118,3 @@ def ratio_warning(
         'If the student ends below its baseline, begin here: multiply its '
         f'loss_weight by about {1 / ratio:.2g}.'
     )
-
-
-def _mean(loss: Any) -> Any:
-    """Return what MMEngine adds up: a mean, or a sum of means."""
-    if isinstance(loss, Tensor):
-        return loss.detach().float().mean()
-    return sum(_mean(part) for part in loss)
