@@ -1,4 +1,4 @@
-"""What `train.py` and `test.py` share: arguments, config, launch."""
+"""Arguments, config and launch, shared by `train.py` and `test.py`."""
 
 import argparse
 import os
@@ -28,11 +28,11 @@ def parse_args(
     """Add the arguments that both tools have, and parse.
 
     Args:
-        parser (ArgumentParser): Parser with the tool's own arguments.
-        argv (Sequence[str], optional): Arguments. Defaults to ``sys.argv``.
+        parser: Parser with the tool's own arguments.
+        argv: Arguments. Defaults to ``sys.argv``.
 
     Returns:
-        Namespace: The parsed arguments. ``LOCAL_RANK`` is set afterwards,
+        The parsed arguments. ``LOCAL_RANK`` is set afterwards,
         unless the launcher has set it already.
     """
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
@@ -97,11 +97,11 @@ def build_runner(cfg: Config, notes: Iterable[str | None] = ()) -> Runner:
     Checkpoints are read without running code in them from here on.
 
     Args:
-        cfg (Config): The final config.
-        notes (Iterable[str | None]): Lines for the log; None is left out.
+        cfg: The final config.
+        notes: Lines for the log; None is left out.
 
     Returns:
-        Runner: Ready for ``train`` or ``test``.
+        Ready for ``train`` or ``test``.
     """
     notes = [*notes, prepare_launch(cfg)]
     guard_mmengine()

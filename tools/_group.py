@@ -1,4 +1,4 @@
-"""How `train.py` and `test.py` join the other processes of a launch."""
+"""Join and leave the process group of a launch."""
 
 import datetime
 import os
@@ -13,7 +13,7 @@ def prepare_launch(cfg: Config) -> str | None:
     """Join the process group where MMEngine would fail to.
 
     Args:
-        cfg (Config): Changed in place.
+        cfg: Changed in place.
 
     Returns:
         str | None: A line for the log if something was changed.

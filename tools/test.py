@@ -60,10 +60,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Evaluate.
 
     Args:
-        argv (Sequence[str], optional): Arguments. Defaults to ``sys.argv``.
+        argv: Arguments. Defaults to ``sys.argv``.
 
     Returns:
-        dict[str, float]: The metrics.
+        The metrics.
     """
     args = parse_args(make_parser(), argv)
     with one_message(args.traceback):
@@ -98,7 +98,7 @@ class MustFit(Hook):
     with part of a deeper model. Both end in a metric of nobody.
 
     Args:
-        allow (bool): Only warn too.
+        allow: Only warn too.
     """
 
     def __init__(self, allow: bool) -> None:

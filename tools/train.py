@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train.
 
     Args:
-        argv (Sequence[str], optional): Arguments. Defaults to ``sys.argv``.
+        argv: Arguments. Defaults to ``sys.argv``.
     """
     args = parse_args(make_parser(), argv)
     with one_message(args.traceback):
@@ -110,11 +110,11 @@ def apply_resume(cfg: Config, resume: str | None) -> list[str]:
     is always sent with ``--resume`` then begins like one sent without.
 
     Args:
-        cfg (Config): Changed in place.
-        resume (str, optional): None, 'auto' or the path of a checkpoint.
+        cfg: Changed in place.
+        resume: None, 'auto' or the path of a checkpoint.
 
     Returns:
-        list[str]: Lines for the log.
+        Lines for the log.
     """
     if resume is None:
         return []
@@ -137,7 +137,7 @@ def apply_amp(cfg: Config) -> list[str]:
     """Turn the optimizer wrapper into an ``AmpOptimWrapper``.
 
     Returns:
-        list[str]: Lines for the log.
+        Lines for the log.
     """
     wrapper = cfg.get('optim_wrapper')
     if not wrapper:

@@ -1,4 +1,4 @@
-"""Reading weights out of the files that people have.
+"""Read a model's weights from checkpoints of various formats.
 
 Files are read with ``weights_only``: a downloaded teacher cannot run code.
 """
@@ -80,7 +80,7 @@ def sub_state(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def is_state_dict(content: Any) -> bool:
-    """Whether this is weights by their names and nothing else."""
+    """Whether an object maps names to tensors and nothing else."""
     return (
         isinstance(content, Mapping)
         and len(content) > 0

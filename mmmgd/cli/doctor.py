@@ -1,4 +1,4 @@
-"""``python -m mmmgd doctor``: what is installed, what it allows, what to mend.
+"""``python -m mmmgd doctor``: what is installed, what works, what to repair.
 
 Exit status 1 if something needed is broken; a codebase that is simply not
 installed is not an error. Imports nothing heavy, like ``environment``.
@@ -43,18 +43,18 @@ IMPORT_NAMES = {
 
 
 class Problem(NamedTuple):
-    """Something needed that is broken, and the command that mends it."""
+    """Something needed that is broken, and the command that repairs it."""
 
     what: str
     fix: str
 
 
 class Remedies:
-    """Writes the commands that mend an environment of one stack.
+    """Writes the commands that repair an environment of one stack.
 
     Args:
-        stack (str): 'onedl' or 'openmmlab'.
-        found (dict): Module to the distributions that provide it here.
+        stack: 'onedl' or 'openmmlab'.
+        found: Module to the distributions that provide it here.
     """
 
     def __init__(self, stack: str, found: dict[str, list[str]]) -> None:
@@ -66,18 +66,18 @@ class Remedies:
         self.pip = f'{shlex.quote(python)} -m pip'
 
     def pinned(self, *modules: str) -> str:
-        """Name what to install for modules, as our own extras pin it."""
+        """Return what to install for modules, as our extras pin it."""
         pins = pins_of(self.stack)
         index = list(STACKS).index(self.stack)
         names = [DISTRIBUTIONS[module][index] for module in modules]
         return shlex.join(pins.get(name, name) for name in names)
 
     def build_tools(self) -> str:
-        """Install what compiling and building from source needs."""
+        """Return the command that installs what building from source needs."""
         return f'{self.pip} install {shlex.join(pins_of("build").values())}'
 
     def reinstall(self, *modules: str) -> str:
-        """Remove every distribution of the modules, and build them anew."""
+        """Return the commands that remove all distributions and reinstall."""
         old = [name for module in modules for name in self.found[module]]
         remove = ''
         if old:
@@ -89,7 +89,7 @@ class Remedies:
         )
 
     def install(self, module: str) -> str:
-        """Install a module that is not there."""
+        """Return the command that installs a missing module."""
         if module in ('torch', 'torchvision', 'numpy'):
             names = self.pinned('torch', 'torchvision', 'numpy')
             return f'{self.pip} install {names}'
@@ -98,8 +98,8 @@ class Remedies:
         more = ' joblib' if module == 'mmrazor' else ''
         return f'{self.pip} install {self.pinned(module)}{more}'
 
-    def mend(self, module: str, error: str) -> str:
-        """Repair a module whose import ends with `error`."""
+    def repair(self, module: str, error: str) -> str:
+        """Return the command for a module whose import ends with `error`."""
         if module == 'operators' or 'mmcv._ext' in error:
             return self.reinstall('mmcv')
         missing = re.search(r"No module named '(\w+)", error)
@@ -128,7 +128,7 @@ def diagnose(
             what = f'{module} is not installed, and everything needs it'
             return [Problem(what, remedies.install(module))]
         if error := findings[module].error:
-            fix = remedies.mend(module, error)
+            fix = remedies.repair(module, error)
             return [Problem(f'{module} does not work: {error}', fix)]
     problems: dict[str, Problem] = {}
     wanted = ['operators'] if found['mmdet'] else []
@@ -136,7 +136,7 @@ def diagnose(
         if error := findings[module].error:
             name = "mmcv's operators do" if module == 'operators' else module
             name += ' not load' if module == 'operators' else ' does not work'
-            fix = remedies.mend(module, error)
+            fix = remedies.repair(module, error)
             problems.setdefault(fix, Problem(f'{name}: {error}', fix))
     return list(problems.values())
 
@@ -144,7 +144,7 @@ def diagnose(
 def notes_on(
     found: dict[str, list[str]], findings: dict[str, Finding]
 ) -> list[str]:
-    """List what only the tools of others stumble over."""
+    """List problems that only the codebases' own tools have."""
     error = findings['mmseg paths'].error
     if not found['mmseg'] or 'PackageNotFoundError' not in error:
         return []

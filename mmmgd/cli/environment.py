@@ -1,4 +1,4 @@
-"""Look at the Python environment without trusting it.
+"""Probe the Python environment in child processes, which may crash.
 
 Nothing heavy is imported here: this must run where torch or MMEngine are
 missing. Imports are tried in a child process, so that even a library that
@@ -68,7 +68,7 @@ MARK = '@@mmmgd-probe '
 
 
 class Finding(NamedTuple):
-    """What a probe saw: the error ('' if it worked) and what it learned."""
+    """Result of a probe: the error ('' if it worked) and what it learned."""
 
     error: str
     info: str = ''
@@ -89,7 +89,7 @@ def run_probes(names: list[str]) -> None:
 
 
 def probe(names: list[str]) -> dict[str, Finding]:
-    """Run probes in child processes; a crash is a finding like any other."""
+    """Run probes in child processes; report a crash as a finding."""
     findings: dict[str, Finding] = {}
     code = 'import sys; from mmmgd.cli.environment import run_probes as run; '
     code += 'run(sys.argv[1:])'

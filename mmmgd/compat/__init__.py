@@ -1,4 +1,4 @@
-"""Repairs for the codebases below us, each only where upstream still fails.
+"""Repairs of installed codebases, each only where upstream still fails.
 
 ``import mmmgd.compat`` calls :func:`install`: before MMRazor, or before
 another tool reads an ``mmseg::`` config. ``python -m mmmgd.compat SCRIPT``

@@ -1,4 +1,4 @@
-"""Refuse keys that nobody reads, and offer the one that was meant."""
+"""Refuse unknown keys, and suggest the one that was meant."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ FOREIGN: dict[str, str] = {
 def check_keys(
     name: str, cfg: Mapping, known: Iterable[str], needed: Iterable[str] = ()
 ) -> None:
-    """Refuse a dict with keys that nobody reads, or without one it needs.
+    """Refuse a dict with unknown keys, or without a required one.
 
     Args:
         name: Where the dict stands in the config, for messages.
@@ -71,7 +71,7 @@ def offer(key: str, known: Iterable[str], name: str = '') -> str:
 
 
 def close_names(name: str, known: Iterable[str]) -> list[str]:
-    """Return the names that are most like a wrong one, the closest first."""
+    """Return the names that are most similar to a wrong one."""
     return difflib.get_close_matches(name, list(known), n=5, cutoff=0.5)
 
 

@@ -1,1 +1,1 @@
-"""What happens during a run: hooks, data position, optimizers."""
+"""The training run: hooks, resuming, data, optimizers."""

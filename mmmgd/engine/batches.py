@@ -63,7 +63,7 @@ class ResumedBatches:
 
 
 class WithoutEmpty:
-    """A data loader that keeps the empty batches to itself.
+    """A data loader without the empty batches.
 
     All else is the loader's, to read and to write.
 

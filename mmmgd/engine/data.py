@@ -57,7 +57,7 @@ def name_files(data: Any) -> None:
 
 
 class _Named:
-    """Stands for ``prepare_data`` of one data set, in worker processes too."""
+    """Replaces ``prepare_data`` of one data set, in worker processes too."""
 
     def __init__(self, data: BaseDataset) -> None:
         self.data = data

@@ -1,4 +1,4 @@
-"""Which part of a feature is hidden."""
+"""Keep masks: 1 where a feature is visible, 0 where it is hidden."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""MGD's loss: the squared error that the generated feature leaves.
+"""The loss of MGD: the squared error of the generated feature.
 
 `Masked Generative Distillation <https://arxiv.org/abs/2205.01529>`_,
 reference code yzd-v/MGD@2c9da0b.
@@ -12,7 +12,7 @@ from .sides import compared, mean
 def mgd_loss(
     generated: Tensor, target: Tensor, mask: Tensor | None = None
 ) -> Tensor:
-    """Squared error, summed over (C, H, W) and averaged over N: eq. (4).
+    """Return the sum of squares over (C, H, W), averaged over N: eq. (4).
 
     It is a sum, as in the authors' code: it scales with the map, so that α
     belongs to one crop size and one stride.

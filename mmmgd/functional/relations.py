@@ -15,7 +15,7 @@ from .sides import compared, compared_classes, mean
 
 
 def pkd_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """½ · mean (z(student) − z(teacher))², z per channel over (N, H, W): PKD.
+    """Return ½ · mean (z(student) − z(teacher))², z over (N, H, W): PKD.
 
     That is 1 − ρ, averaged over the channels, with Pearson's ρ (up to the
     factor (n − 1) / n, as the variance is the unbiased one):
@@ -39,7 +39,7 @@ def pkd_loss(student: Tensor, teacher: Tensor) -> Tensor:
 def dist_loss(
     student: Tensor, teacher: Tensor, beta: float, gamma: float, tau: float
 ) -> Tensor:
-    """τ² · (β · mean (1 − ρ of rows) + γ · mean (1 − ρ of columns)): DIST.
+    """Return τ² (β mean (1 − ρ of rows) + γ mean (1 − ρ of columns)): DIST.
 
     Rows are samples, columns are classes, both of the softmax: relations
     between the classes of a sample, and between the samples of a class.
@@ -75,7 +75,7 @@ def dist_loss(
 
 
 def cosine_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """1 − cos of the two vectors of channels, averaged over the positions.
+    """Return 1 − cos over the channels, averaged over the positions.
 
     Imitation of normalised features, such as in `Improved Feature
     Distillation via Projector Ensemble <https://arxiv.org/abs/2210.15274>`_,

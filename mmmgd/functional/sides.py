@@ -1,4 +1,4 @@
-"""What all losses do with their two sides: check, promote, average.
+"""Checks and reductions that all losses share.
 
 Reductions run in float32 at least: a sum over (C, H, W) of half-precision
 squares overflows at feature magnitudes that real networks have.

@@ -13,7 +13,7 @@ from .sides import compared, compared_classes, mean
 def kl_divergence(
     student: Tensor, teacher: Tensor, tau: float, standardize: bool = False
 ) -> Tensor:
-    """τ² · KL(teacher ‖ student) of the softened classes, averaged over N.
+    """Return τ² · KL(teacher ‖ student) of the classes, averaged over N.
 
     `Distilling the Knowledge in a Neural Network
     <https://arxiv.org/abs/1503.02531>`_.
@@ -36,7 +36,7 @@ def kl_divergence(
 def weighted_soft_label(
     student: Tensor, teacher: Tensor, gt_labels: Tensor, tau: float
 ) -> Tensor:
-    """Soft-label cross entropy, weighted per sample by who is better: WSLD.
+    """Return the cross entropy of soft labels, weighted per sample: WSLD.
 
     `Rethinking Soft Labels for Knowledge Distillation
     <https://arxiv.org/abs/2102.00650>`_. A sample whose true class the
@@ -70,7 +70,7 @@ def nkd_loss(
     tau: float,
     standardize: bool = False,
 ) -> Tensor:
-    """Normalised knowledge distillation: target and other classes apart.
+    """Return normalised KD: the target class and the others apart.
 
     −T_t log S_t − γ τ² Σ N(T_i) log N(S_i) over the other classes i ≠ t,
     where N is the softmax among these alone, at temperature τ; the target's
@@ -109,7 +109,7 @@ def nkd_loss(
 def channel_wise_divergence(
     student: Tensor, teacher: Tensor, tau: float
 ) -> Tensor:
-    """τ² · KL between the two maps of each channel, averaged over N and C.
+    """Return τ² · KL of each channel's two maps, averaged over N and C.
 
     `Channel-wise Knowledge Distillation for Dense Prediction
     <https://arxiv.org/abs/2011.13256>`_: the softmax runs over the positions
@@ -148,7 +148,7 @@ def standardized(logits: Tensor) -> Tensor:
 
 
 def _kl(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
-    """τ² · KL(teacher ‖ student) along dimension 1, averaged over N."""
+    """Return τ² · KL(teacher ‖ student) over dimension 1, averaged over N."""
     log_s = F.log_softmax(student / tau, dim=1)
     log_t = F.log_softmax(teacher / tau, dim=1)
     loss = F.kl_div(log_s, log_t, reduction='sum', log_target=True)

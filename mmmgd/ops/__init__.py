@@ -1,4 +1,4 @@
-"""What the connector computes, and the processor it computes on."""
+"""The connector's computation, in the fastest of equal ways."""
 
 from .choice import has_bfloat16
 from .masked_generator import masked_generate

@@ -1,4 +1,4 @@
-"""The generator of masked features, by the fewest products.
+"""The generator of masked features, from the visible positions.
 
 The same sum in another order: exact up to the rounding of float32. The plain
 modules remain the reference, hold the parameters, and run in all other cases.

@@ -1,11 +1,11 @@
 """The generator's first convolution, from the visible positions alone.
 
 What the mask hides is zero, so of the products of a 3x3 convolution only
-those of the visible positions count: a share 1 - λ. These positions, gathered
-into the rows of a matrix, meet the kernel in one wide product, nine answers a
-row, and each output position sums the at most nine answers that reach it. To
-sum listed rows is what ``embedding_bag`` does, in a fixed order: results
-repeat bit by bit.
+those of the visible positions count: a share 1 - λ. These positions are the
+rows of a matrix. One product with the kernel gives nine vectors a row, one for
+each position of the kernel, and an output position is the sum of the at most
+nine that belong to it. ``embedding_bag`` sums listed rows, in a fixed order:
+results repeat bit by bit.
 
 The 1x1 convolution before the mask (align) runs on these rows only. It may
 also be multiplied into the kernel, which makes the rows narrower: worth it
@@ -22,13 +22,13 @@ from torch.autograd.function import once_differentiable
 
 from .winograd import transpose_into
 
-# Numbers in a block of answers: few enough for a cache, and for an allocator
+# Numbers in a block of products: few enough for a cache, and for an allocator
 # that reuses memory instead of asking the system for new pages.
 BLOCK = 2**22
 
 
 class VisibleConv(torch.autograd.Function):
-    """relu(conv3x3(scatter(rows))), padded for :class:`WinogradConv`.
+    """Compute relu(conv3x3(scatter(rows))), padded for :class:`WinogradConv`.
 
     ``rows`` are the visible positions. With ``align``, the kernel is
     multiplied by it: relu(conv3x3(scatter(rows @ alignᵀ))).
@@ -66,11 +66,11 @@ class VisibleConv(torch.autograd.Function):
             kernel = _nine(weight[block])
             if align is not None:
                 kernel = kernel @ align
-            answers = rows.new_empty(9 * len(rows) + 1, len(bias[block]))
-            answers[-1] = bias[block]
-            wide = answers[:-1].view(len(rows), len(kernel))
+            products = rows.new_empty(9 * len(rows) + 1, len(bias[block]))
+            products[-1] = bias[block]
+            wide = products[:-1].view(len(rows), len(kernel))
             torch.mm(rows, kernel.t(), out=wide)
-            summed = F.embedding_bag(bags, answers, offsets, mode='sum')
+            summed = F.embedding_bag(bags, products, offsets, mode='sum')
             inside = hidden[:, 1 : h + 1, 1 : w + 1, block]
             torch.clamp_min(summed.view(inside.shape), 0, out=inside)
         ctx.save_for_backward(rows, align, weight, mask, hidden)
@@ -125,17 +125,17 @@ def _blocks(rows: Tensor, weight: Tensor) -> Iterator[slice]:
 
 
 def _nine(weight: Tensor) -> Tensor:
-    """(C, C_t, 3, 3) -> (9 * C, C_t), the kernel's positions first."""
+    """Reshape (C, C_t, 3, 3) to (9 * C, C_t), the kernel's positions first."""
     out = weight.new_empty(9, weight[:, :, 0, 0].numel())
     transpose_into(out, weight.reshape(-1, 9))
     return out.view(-1, weight.shape[1])
 
 
 def _sums(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """List the answers that each output position sums.
+    """Return the products that each output position sums.
 
     Returns:
-        Numbers of answers, those of one position after those of another, and
+        Numbers of products, those of one position after those of another, and
         for each of the N * H * W positions where its list begins. Answer
         9 r + k is that of row r to position k of the kernel; the last one is
         the bias.
@@ -146,11 +146,11 @@ def _sums(mask: Tensor) -> tuple[Tensor, Tensor]:
     # (N, H, W) -> (N, H, W, 3, 3) -> (N * H * W, 9)
     near = F.pad(row, (1, 1, 1, 1), value=-1).unfold(1, 3, 1).unfold(2, 3, 1)
     near = near.reshape(-1, 9)
-    answer = 9 * near + torch.arange(9, device=mask.device)
-    answer = F.pad(answer, (0, 1), value=9 * count)
+    product = 9 * near + torch.arange(9, device=mask.device)
+    product = F.pad(product, (0, 1), value=9 * count)
     exists = F.pad(near >= 0, (0, 1), value=True)
     lengths = exists.sum(1)
-    return answer[exists], lengths.cumsum(0) - lengths
+    return product[exists], lengths.cumsum(0) - lengths
 
 
 def _reached(mask: Tensor, hidden: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A 3x3 convolution with 4 instead of 9 products a position: Winograd's.
+"""A 3x3 convolution by Winograd: 4 products a position, not 9.
 
 F(2x2, 3x3) of `Fast Algorithms for Convolutional Neural Networks
 <https://arxiv.org/abs/1509.09308>`_, in float32 about as exact as the direct

@@ -1,4 +1,4 @@
-"""From the config of a teacher to a frozen model and its weights' address."""
+"""Build a teacher's frozen model; find the URL of its weights."""
 
 import os.path as osp
 from collections.abc import Mapping

@@ -20,16 +20,16 @@ def interleave(
     warmup: int,
     device: str,
 ) -> dict[str, list[float]]:
-    """Time subjects in turn, A B A B, so that a drift meets all alike.
+    """Time subjects in turn, A B A B, so that a drift affects all alike.
 
     Args:
-        subjects (Mapping): What to run, by name.
-        rounds (int): How often each is timed.
-        warmup (int): How often each runs before that.
-        device (str): Where it runs.
+        subjects: What to run, by name.
+        rounds: How often each is timed.
+        warmup: How often each runs before that.
+        device: Where it runs.
 
     Returns:
-        dict[str, list[float]]: Seconds of each run.
+        Seconds of each run.
     """
     seconds: dict[str, list[float]] = {name: [] for name in subjects}
     for i in range(warmup + rounds):
@@ -66,7 +66,7 @@ def peak_rate(device: str, size: int = 2048) -> float:
 
 
 def start_peak(device: str) -> None:
-    """Forget the peak of memory so far."""
+    """Reset the peak of memory."""
     gc.collect()
     if device != 'cpu':
         torch.cuda.reset_peak_memory_stats()

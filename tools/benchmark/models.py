@@ -27,7 +27,7 @@ def build_ours(cfg: Config, **teacher: Any) -> MGDDistill:
     """Build the config's model as it is trained, on random weights.
 
     Args:
-        cfg (Config): Config of an MGDDistill.
+        cfg: Config of an MGDDistill.
         teacher: More arguments of the teacher, such as ``dtype``.
     """
     model = copy.deepcopy(whole_model(cfg))  # mmseg writes into what it builds
@@ -42,8 +42,8 @@ def build_mmrazor(cfg: Config, ours: MGDDistill) -> nn.Module:
     """Build MMRazor's model for the same pair, with its own MGD.
 
     Args:
-        cfg (Config): Config of an MGDDistill.
-        ours (MGDDistill): The model of that config, for widths.
+        cfg: Config of an MGDDistill.
+        ours: The model of that config, for widths.
 
     Raises:
         ValueError: If a loss of the config is not MGD.
@@ -133,10 +133,10 @@ def make_batch(
     """Make normalised images with labels of the scope's package.
 
     Args:
-        scope (str): 'mmpretrain', 'mmdet' or 'mmseg'.
-        images (int): Number of images.
-        size (tuple[int, int]): Height and width in pixels.
-        device (str): Where they lie.
+        scope: 'mmpretrain', 'mmdet' or 'mmseg'.
+        images: Number of images.
+        size: Height and width in pixels.
+        device: Where they lie.
     """
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(images, 3, *size, generator=generator).to(device)

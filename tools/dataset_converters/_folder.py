@@ -1,4 +1,4 @@
-"""A folder that a converter writes: whole, or not there."""
+"""Write a converter's output folder completely or not at all."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What must be true before the installer changes anything.
+"""Checks that the installer makes before it changes anything.
 
 Every check returns a sentence that says what to do, or '' when all is well.
 The files of this folder use the standard library only and are written for any

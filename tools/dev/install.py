@@ -1,4 +1,4 @@
-"""Create the environment that `make` works in: one stack, proven to work.
+"""Create the environment that `make` uses, and check that it works.
 
 Called by the Makefile. The result is remembered by the content of the
 requirement files, so a second call returns at once and a changed file is

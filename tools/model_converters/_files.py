@@ -33,10 +33,10 @@ def check_fits(
     """Raise ValueError if these are not the weights of that model.
 
     Args:
-        state (Mapping[str, Tensor]): The weights.
-        shapes (Mapping[str, Shape]): Those of the model.
-        expected (str): What was expected, for the message.
-        remedy (str): What to do, for the message.
+        state: The weights.
+        shapes: Those of the model.
+        expected: What was expected, for the message.
+        remedy: What to do, for the message.
     """
     if misfit := compare(state, shapes):
         raise ValueError(

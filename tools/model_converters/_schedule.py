@@ -16,12 +16,12 @@ def schedule_at(
     Files of MMCV 1.x hold no schedulers: its hooks computed the rate anew.
 
     Args:
-        cfg (Config): Whole config, with `optim_wrapper`, `param_scheduler`.
-        epoch (int): Epochs that were trained.
-        iteration (int): Iterations that were trained.
+        cfg: Whole config, with `optim_wrapper`, `param_scheduler`.
+        epoch: Epochs that were trained.
+        iteration: Iterations that were trained.
 
     Returns:
-        tuple: State of each scheduler, and the optimizer's rates.
+        State of each scheduler, and the optimizer's rates.
     """
     wrapper = build_optim_wrapper(nn.Linear(1, 1), cfg.optim_wrapper)
     wrapper.optimizer.step()  # torch warns where a schedule steps first

@@ -1,4 +1,4 @@
-"""Name what is wrong with the data, of any model."""
+"""Check classes and labels of the data, for any model."""
 
 from typing import Any
 

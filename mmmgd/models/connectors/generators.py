@@ -1,4 +1,4 @@
-"""What makes the teacher's feature of the masked one."""
+"""Generators: from the masked feature to one like the teacher's."""
 
 from collections.abc import Callable
 
@@ -14,27 +14,27 @@ def _relu() -> nn.ReLU:
 
 
 def _conv3x3x2(width: int) -> list[nn.Module]:
-    """Return the paper's: 18 C² weights; a position sees 5x5 of them."""
+    """Return the paper's generator: 18 C² weights, sees 5x5 positions."""
     return [_conv(width, width, 3), _relu(), _conv(width, width, 3)]
 
 
 def _conv1x1x2(width: int) -> list[nn.Module]:
-    """Return 2 C² weights; a position sees itself alone."""
+    """Return two 1x1 convolutions: 2 C² weights, sees one position."""
     return [_conv(width, width, 1), _relu(), _conv(width, width, 1)]
 
 
 def _linear(width: int) -> list[nn.Module]:
-    """Return C² weights, a linear map at each position."""
+    """Return one 1x1 convolution: C² weights, linear."""
     return [_conv(width, width, 1)]
 
 
 def _projector(width: int) -> list[nn.Module]:
-    """Return the one of PEFD: C² weights, linear and ReLU."""
+    """Return the projector of PEFD, linear and ReLU: C² weights."""
     return [_conv(width, width, 1), _relu()]
 
 
 def _bottleneck(width: int) -> list[nn.Module]:
-    """Return 1.06 C² weights; a position sees 3x3 of them."""
+    """Return a bottleneck block: 1.06 C² weights, sees 3x3 positions."""
     narrow = max(width // 4, 1)
     return [
         _conv(width, narrow, 1),
@@ -80,7 +80,7 @@ def build_generator(kind: str, width: int, count: int) -> nn.Module:
 
 
 class Mean(nn.ModuleList):
-    """The mean of what several modules make of one feature."""
+    """The mean of the outputs of several modules."""
 
     def forward(self, feature: Tensor) -> Tensor:
         """Return the mean, in the shape of each module's output."""

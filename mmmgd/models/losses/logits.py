@@ -9,7 +9,7 @@ from .weight import WeightedLoss, number, temperature
 
 
 class _TemperedLoss(WeightedLoss):
-    """Hold what all losses on logits have.
+    """A loss on logits, with a temperature.
 
     Args:
         tau: Temperature.
@@ -23,7 +23,7 @@ class _TemperedLoss(WeightedLoss):
 
 @MODELS.register_module()
 class KLDivergence(_TemperedLoss):
-    """Hinton's soft labels: see :func:`functional.kl_divergence`.
+    """KL divergence of soft labels: see :func:`functional.kl_divergence`.
 
     Args:
         tau: Temperature.
@@ -71,7 +71,7 @@ class WSLD(_TemperedLoss):
     def forward(
         self, preds_S: Tensor, preds_T: Tensor, gt_labels: Tensor
     ) -> Tensor:
-        """Compare logits with shape (N, C), given labels with shape (N,)."""
+        """Compare logits with shape (N, C), and labels with shape (N,)."""
         return self.loss_weight * functional.weighted_soft_label(
             preds_S, preds_T, gt_labels, self.tau
         )
@@ -110,7 +110,7 @@ class NKDLoss(_TemperedLoss):
     def forward(
         self, preds_S: Tensor, preds_T: Tensor, gt_labels: Tensor
     ) -> Tensor:
-        """Compare logits with shape (N, C), given labels with shape (N,)."""
+        """Compare logits with shape (N, C), and labels with shape (N,)."""
         return self.loss_weight * functional.nkd_loss(
             preds_S,
             preds_T,

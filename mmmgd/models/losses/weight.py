@@ -1,4 +1,4 @@
-"""The numbers that losses are configured with."""
+"""The weight and the temperature that losses are configured with."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ from torch import nn
 
 
 class WeightedLoss(nn.Module):
-    """Hold the weight that every loss has.
+    """A loss with a weight.
 
     Args:
         loss_weight: Weight of the loss. A tuned value, therefore without a
@@ -20,7 +20,7 @@ class WeightedLoss(nn.Module):
 
 
 def number(name: str, value: Any) -> float:
-    """Refuse what would train without a word: text, nan, or a reward."""
+    """Return a finite number, 0 or above; refuse anything else."""
     if isinstance(value, (int, float)) and 0 <= value < math.inf:
         return value
     raise ValueError(
@@ -30,7 +30,7 @@ def number(name: str, value: Any) -> float:
 
 
 def temperature(tau: Any) -> float:
-    """Refuse a temperature that no logits could be divided by."""
+    """Return a temperature above 0; refuse anything else."""
     if number('tau', tau) == 0:
         raise ValueError('Expected `tau` above 0, but got 0.')
     return tau
