@@ -3,6 +3,7 @@
 from .engine.hooks import (
     DataHook,
     DistillHook,
+    FeatureVisHook,
     FiniteHook,
     InterruptHook,
     PreflightHook,
@@ -14,6 +15,7 @@ from .engine.hooks import (
 __all__ = [
     'DataHook',
     'DistillHook',
+    'FeatureVisHook',
     'FiniteHook',
     'InterruptHook',
     'PreflightHook',

@@ -2,6 +2,7 @@
 
 from .data_hook import DataHook
 from .distill_hook import DistillHook
+from .feature_vis_hook import FeatureVisHook
 from .finite_hook import FiniteHook
 from .interrupt_hook import InterruptHook
 from .preflight_hook import PreflightHook
@@ -12,6 +13,7 @@ from .schedule_hook import ScheduleHook
 __all__ = [
     'DataHook',
     'DistillHook',
+    'FeatureVisHook',
     'FiniteHook',
     'InterruptHook',
     'PreflightHook',

@@ -128,13 +128,22 @@ class MGDConnector(nn.Module):
         """
         if mask is None:
             mask = self.draw_mask(feature)
-        if self.mask_before_align:
-            return self.generation(self._aligned(self._hide(feature, mask)))
-        if self.mask_token is not None:
-            return self.generation(self._hide(self._aligned(feature), mask))
+        if self.mask_before_align or self.mask_token is not None:
+            return self.generation(self.visible(feature, mask))
         return masked_generate(
             feature, mask, self.align, self.generation, self.cheap
         )
+
+    def visible(self, feature: Tensor, mask: Tensor) -> Tensor:
+        """Return what the generator is given: aligned, and hidden in part.
+
+        Args:
+            feature: Tensor with shape (N, C_s, H, W).
+            mask: As for :meth:`forward`.
+        """
+        if self.mask_before_align:
+            return self._aligned(self._hide(feature, mask))
+        return self._hide(self._aligned(feature), mask)
 
     def draw_mask(
         self, feature: Tensor, teacher: Tensor | None = None
