@@ -102,16 +102,23 @@ def versions() -> dict[str, str]:
     return found
 
 
+@lru_cache
 def commit() -> str:
-    """Return the commit that is checked out, and whether files differ."""
-    done = subprocess.run(
-        ['git', 'describe', '--always', '--dirty', '--exclude=*'],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    """Return the newest commit whose code is the one that runs here.
+
+    `git checkout COMMIT -- mmmgd tools/train.py ...` brings it back.
+    """
+    commits = _git('log', '-100', '--format=%h', '--', *CODE).stdout.split()
+    for one in commits:
+        if _git('diff', '--quiet', one, '--', *CODE).returncode == 0:
+            return one
+    return 'not committed'
+
+
+def _git(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ['git', *words], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    return done.stdout.strip() or 'unknown'
 
 
 def processor() -> str:
