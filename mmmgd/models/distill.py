@@ -10,7 +10,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from mmmgd.config import with_preprocessor
-from mmmgd.points.dry_pass import dry_pass, forward_tensor, quiet
+from mmmgd.points.dry_pass import dry_pass
 from mmmgd.points.pairs import pairs_of
 from mmmgd.points.tap import FeatureTap, Released
 from mmmgd.registry import MODELS as OURS
@@ -180,24 +180,6 @@ class MGDDistill(OuterModel):
                     )
                 losses[name] = loss
         return losses
-
-    @torch.no_grad()
-    def features(
-        self,
-        inputs: Tensor,
-        image_sizes: Sequence[tuple[int, int]] | None = None,
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Return the student's and the teacher's feature at each point.
-
-        For looking at: nothing of the model changes, and no graph is kept.
-
-        Args:
-            inputs: As for :meth:`forward`.
-            image_sizes: As for :meth:`forward`.
-        """
-        with quiet(self.student), self._tap.record(stop=True) as student:
-            forward_tensor(self.student, inputs)
-        return student, self.teacher.extract(self._adapt(inputs, image_sizes))
 
     def set_position(self, position: float, free: bool = True) -> None:
         """Weigh the losses as their schedules say; free an idle teacher.

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from mmmgd.models import MGDDistill
+from mmmgd.models.compared import compared_features
 from mmmgd.points.dry_pass import quiet
 from mmmgd.points.pairs import Pair
 
@@ -57,7 +58,7 @@ def look(model: MGDDistill, inputs: Tensor) -> dict[str, Look]:
         By the name of the loss as it is logged. Pairs that are no maps, such
         as logits, are left out.
     """
-    student, teacher = model.features(inputs)
+    student, teacher = compared_features(model, inputs)
     found = {}
     with quiet(model):
         terms: Any = model.terms.values()

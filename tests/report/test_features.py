@@ -5,6 +5,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
+from mmmgd.models.compared import compared_features
 from mmmgd.points.pairs import Pair
 from mmmgd.report.features import (
     Look,
@@ -27,7 +28,7 @@ def test_what_is_seen_is_what_is_compared(build, distiller_cfg, batch):
     model = build(distiller_cfg())
     one = look(model, batch[0])['loss_mgd']
     connector = model.terms['loss_mgd'].connectors[0]
-    student, teacher = model.features(batch[0])
+    student, teacher = compared_features(model, batch[0])
     point = 'backbone.layer4'
     mask = connector.draw_mask(student[point])  # the same: none was drawn
     with torch.no_grad():

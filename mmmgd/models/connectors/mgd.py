@@ -135,12 +135,7 @@ class MGDConnector(nn.Module):
         )
 
     def visible(self, feature: Tensor, mask: Tensor) -> Tensor:
-        """Return what the generator is given: aligned, and hidden in part.
-
-        Args:
-            feature: Tensor with shape (N, C_s, H, W).
-            mask: As for :meth:`forward`.
-        """
+        """Return what the generator is given; see :meth:`forward`."""
         if self.mask_before_align:
             return self._aligned(self._hide(feature, mask))
         return self._hide(self._aligned(feature), mask)
