@@ -1,16 +1,4 @@
 # Imitation through a learned 1x1 convolution, though the widths agree.
-_base_ = 'mgd-channel.py'
+_base_ = 'imitation.py'
 
-model = dict(
-    distill=dict(
-        loss_mgd=dict(
-            connector=dict(
-                _delete_=True,
-                type='Conv2d',
-                in_channels=128,
-                out_channels=128,
-                kernel_size=1,
-            )
-        )
-    )
-)
+model = dict(distill=dict(loss_mgd=dict(connector=dict(always=True))))
