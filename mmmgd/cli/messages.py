@@ -1,4 +1,4 @@
-"""End a command with one message where the user can mend what is wrong.
+"""Print an error that the user can correct as one message.
 
 Imports nothing heavy, like ``doctor``.
 """
@@ -13,7 +13,7 @@ FLAG = '--traceback'
 HELP = 'show where an error was raised, not only its message'
 # Our package, and our tools beside it.
 PACKAGE = Path(__file__).resolve().parents[1]
-OURS = (f'{PACKAGE}/', f'{PACKAGE.parent}/tools/')
+OWN_CODE = (f'{PACKAGE}/', f'{PACKAGE.parent}/tools/')
 # What builds the parts of a config: errors below it are about the config.
 BUILDER = 'mmengine/registry/build_functions.py'
 # In a data loader's worker, before the error that it sends.
@@ -60,7 +60,7 @@ def _is_ours(error: BaseException) -> bool:
         return True
     file, number = [('', 0), *_places(error)][-1]
     line = linecache.getline(file, number).strip()
-    return file.startswith(OURS) and line.startswith('raise ')
+    return file.startswith(OWN_CODE) and line.startswith('raise ')
 
 
 def _places(error: BaseException) -> list[tuple[str, int]]:

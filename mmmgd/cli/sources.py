@@ -1,4 +1,4 @@
-"""Where a student or a teacher comes from, as people name it."""
+"""Find a student or a teacher by a config, checkpoint, work dir or name."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""What `new` says about its choices."""
+"""The summary that `new` prints: facts, choices, next steps."""
 
 from collections.abc import Sequence
 from pathlib import Path

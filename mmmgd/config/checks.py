@@ -1,4 +1,4 @@
-"""Refuse configs that would train something else than they say."""
+"""Refuse configs that would silently train something else."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Clipping the student's gradients by their own norm.
+"""Clip the student's gradients by their own norm.
 
 ``clip_grad`` takes one norm of all that an optimizer holds. With connectors in
 it, α would decide how far the student's own gradients are cut, and a logged

@@ -1,4 +1,4 @@
-"""What a checkpoint holds beside the student: connectors, masks, weights."""
+"""The section of a checkpoint beside the student's weights."""
 
 import logging
 from typing import Any
@@ -16,7 +16,7 @@ from mmmgd.models.outer import STUDENT
 
 
 def move_aside(model: MGDDistill, checkpoint: dict) -> None:
-    """Leave the student in ``state_dict``, the rest in our section."""
+    """Keep the student in ``state_dict``; move the rest to our section."""
     checkpoint['state_dict'] = sub_state(checkpoint['state_dict'], STUDENT)
     if 'ema_state_dict' in checkpoint:
         averaged = checkpoint['ema_state_dict']

@@ -1,4 +1,4 @@
-"""The features that an MGDDistill compares, to look at."""
+"""Read the features that an MGDDistill compares."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Optimizer constructors see the student under its own names.
+"""Let optimizer constructors see the student under its own names.
 
 Layer decay reads names (``backbone.stages.2``) and asks the model for its
 ``backbone`` or ``get_layer_depth``. MMEngine hands it the outer model.

@@ -1,4 +1,4 @@
-"""A model around a student, which hooks may take for the student itself."""
+"""An outer model that passes on to the student what it does not have."""
 
 from abc import ABCMeta
 from typing import Any
@@ -18,7 +18,7 @@ class _Complete(ABCMeta):
 
 
 class OuterModel(BaseModel, metaclass=_Complete):
-    """Hands the student what this model itself does not have.
+    """Passes attributes that it does not have on to the student.
 
     Hooks of the codebases reach into the model: ``model.bbox_head.use_l1``,
     ``model.head.loss_module = …``, ``model.set_epoch(…)``. What both have, and

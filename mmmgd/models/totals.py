@@ -1,4 +1,4 @@
-"""Adding up losses as MMEngine does."""
+"""Add up losses as MMEngine does."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a config says about its data, without reading any."""
+"""Read from a config what it states about its data."""
 
 from typing import Any
 

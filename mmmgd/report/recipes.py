@@ -1,4 +1,4 @@
-"""What to begin with: the settings of MGD's authors, by task and method.
+"""The settings of MGD's authors, by task and method.
 
 Source: arXiv 2205.01529 and yzd-v/MGD@2c9da0b; the rows of configs/README.md.
 """
