@@ -1,6 +1,7 @@
 """The rooms of the package: what may import what, and how large they are."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 from statistics import median
@@ -176,3 +177,17 @@ def test_files_and_functions_stay_small():
     long = {name: size for name, size in sizes.items() if size > SCREEN}
     print(f'{len(long)} of {len(sizes)} functions are over a screen: {long}')
     assert len(long) <= 0.02 * len(sizes), long
+
+
+def test_types_stand_in_the_signature_only():
+    """An argument is written `name: meaning`, not `name (int): meaning`."""
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    typed = re.compile(r'^ {4}\*{0,2}\w+ \([\w\[\], .|]+\): ', re.MULTILINE)
+    found = [
+        f'{path}:{node.lineno} {match.group().strip()}'
+        for path, tree in sources('mmmgd', 'tools').items()
+        for node in ast.walk(tree)
+        if isinstance(node, kinds)
+        for match in typed.finditer(ast.get_docstring(node) or '')
+    ]
+    assert not found
