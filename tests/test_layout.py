@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from statistics import median
@@ -29,6 +30,7 @@ MAX_ROOT_MODULES = 8
 SCREEN = 50  # lines
 
 
+@cache
 def sources(*folders: str) -> dict[Path, ast.Module]:
     """Parse all modules under folders of the project."""
     paths = [p for f in folders for p in sorted((ROOT / f).rglob('*.py'))]

@@ -13,6 +13,8 @@ from mmmgd.registry import HOOKS
 
 pytestmark = pytest.mark.usefixtures('quick_start')
 
+ADDED = ['DistillHook', *(kind.__name__ for kind in COMPANIONS)]
+
 
 @pytest.fixture
 def cfg(runner_cfg, distiller_cfg):
@@ -34,13 +36,12 @@ def started(tmp_path):
 
 def _counts(runner):
     names = [type(hook).__name__ for hook in runner.hooks]
-    return {name: names.count(name) for name in hooks.__all__}
+    return {name: names.count(name) for name in ADDED}
 
 
 def test_each_has_a_name_in_our_registry():
-    assert {kind.__name__ for kind in COMPANIONS} == {
-        name for name in hooks.__all__ if name != 'DistillHook'
-    }
+    # FeatureVisHook paints pictures, for those who ask for it.
+    assert set(ADDED) == {*hooks.__all__} - {'FeatureVisHook'}
     for name in hooks.__all__:
         assert HOOKS.get(f'mmmgd.{name}') is getattr(hooks, name)
 
@@ -73,7 +74,7 @@ def test_one_that_is_named_replaces_ours(cfg, started, name, arguments):
     assert type(hook)().__dict__ != hook.__dict__
 
 
-@pytest.mark.parametrize('name', hooks.__all__)
+@pytest.mark.parametrize('name', ADDED)
 def test_one_that_is_there_twice_is_refused(cfg, run, name, tmp_path):
     hook = dict(type=f'mmmgd.{name}')
     cfg.custom_hooks = [hook, hook]
@@ -92,7 +93,8 @@ def test_another_priority_of_distill_hook_gives_the_same_file(
     file = torch.load(tmp_path / 'work' / 'epoch_1.pth', weights_only=False)
     student = runner.model.student.state_dict()
     assert file['state_dict'].keys() == student.keys()
-    assert file['mmmgd'].keys() == {'state_dict', 'mask_streams', 'run'}
+    others = {'mask_streams', 'auto_weights', 'run'}
+    assert file['mmmgd'].keys() == {'state_dict', *others}
     assert run(cfg, resume=True).iter == runner.iter
 
 
