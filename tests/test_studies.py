@@ -11,10 +11,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / 'tools'))
 
-from study import lines  # noqa: E402
+from study import identity, lines  # noqa: E402
 from study.grid import read_study  # noqa: E402
 from study.summary import cells, summarize  # noqa: E402
 from study.table import tables  # noqa: E402
+
+from mmmgd.config import is_distilled  # noqa: E402
 
 STUDIES = sorted((ROOT / 'docs' / 'studies').glob('*/*.yaml'))
 NAMES = [str(p.relative_to(ROOT / 'docs' / 'studies')) for p in STUDIES]
@@ -25,11 +27,25 @@ def study(request):
     return read_study(request.param)
 
 
-def test_each_cell_has_a_config(study):
-    failures = {}
+def test_each_cell_has_settings_of_its_own(study, monkeypatch):
+    """Each override fits its config, and each method differs from others."""
+    monkeypatch.chdir(ROOT)
+    failures, seen = {}, {}
     for cell in study.cells(failures):
-        assert (ROOT / cell.config).is_file()
+        if cell.seed == study.seeds[0]:
+            _, settings = identity.settings(cell)
+            assert seen.setdefault(settings, cell.name) == cell.name
     assert failures == {}
+
+
+def test_each_student_learns_from_a_teacher_of_its_study(study, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    files = {str(file) for _, file in study.teachers()}
+    for cell in study.cells({}):
+        if cell.seed == study.seeds[0]:
+            cfg, _ = identity.settings(cell)
+            if is_distilled(cfg):
+                assert cfg.model.teacher.checkpoint in files
 
 
 def test_the_summary_is_what_the_lines_say(study):

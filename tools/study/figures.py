@@ -14,7 +14,7 @@ from scipy import stats
 from .compare import LEVEL
 from .curves import mean_curve
 from .grid import TEACHER, Study
-from .summary import row_title
+from .summary import is_number, row_title
 from .table import Row, Table
 
 # Stand for the page's variables; no series has these colours.
@@ -130,7 +130,11 @@ def curves(study: Study, table: Table) -> str:
 
 def sweeps(study: Study, table: Table) -> list[str]:
     """Draw, for each key that was swept alone, the result over its values."""
-    swept = [row for row in table.rows if len(row.point) == 1]
+    swept = [
+        row
+        for row in table.rows
+        if len(row.point) == 1 and all(map(is_number, row.point.values()))
+    ]
     keys = dict.fromkeys(next(iter(row.point)) for row in swept)
     return [
         _sweep(study, table, key, [r for r in swept if key in r.point])

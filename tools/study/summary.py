@@ -124,11 +124,19 @@ def row_title(study: Study, table: Table, row: Row) -> str:
     """Return the name of a row, told from others of the same method."""
     method = study.methods.get(row.method)
     title = method.title if method else row.method
-    point = [f'{key} {value:g}' for key, value in row.point.items()]
+    point = [
+        f'{key} {value:g}' if is_number(value) else f'{key} {value}'
+        for key, value in row.point.items()
+    ]
     same = [r for r in table.of(row.method) if r.point == row.point]
     if len(same) > 1:
         point.append(f'settings {row.settings[0]}')
     return ', '.join([title, *point])
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value of a sweep lies on a line."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def p_text(p: float | None) -> str:

@@ -64,19 +64,14 @@ def tables(study: Study, lines: Iterable[Line]) -> list[Table]:
         if line['task'] in study.tasks:
             rows = found.setdefault((line['task'], version(line)), {})
             _add(rows, line)
-    order = [TEACHER, *study.methods]
+    order = {name: i for i, name in enumerate([TEACHER, *study.methods])}
+
+    def place(row: Row) -> int:
+        return order.get(row.method, len(order))
+
+    # Of a sweep, as its lines came.
     result = [
-        Table(
-            task,
-            of,
-            sorted(
-                rows.values(),
-                key=lambda row: (
-                    order.index(row.method) if row.method in order else 99,
-                    list(row.point.values()),
-                ),
-            ),
-        )
+        Table(task, of, sorted(rows.values(), key=place))
         for (task, of), rows in found.items()
     ]
     names = list(study.tasks)

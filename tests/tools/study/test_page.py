@@ -101,6 +101,16 @@ def test_figures_follow_the_colours_of_the_page(study):
     assert 'prefers-color-scheme: dark' in text
 
 
+def test_what_is_swept_by_name_is_a_row_and_no_curve(study):
+    text = page(study, {})
+    for name in ('linear', 'conv3x3x2'):
+        point = {'generator': name}
+        lines.append(study.lines, line('swept', 0, 88.0, point=point))
+    more = page(study, {})
+    assert '<td>swept, generator linear</td>' in more
+    assert more.count('<svg role="img"') == text.count('<svg role="img"')
+
+
 def test_hopes_and_failures_are_on_the_first_screen(study):
     text = page(study, {'digits/x/seed-1': 'loss is <nan>'})
     head = text[: text.index('<h2>')]
