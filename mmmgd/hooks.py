@@ -10,6 +10,7 @@ from .engine.hooks import (
     ResumeHook,
     RunStateHook,
     ScheduleHook,
+    WorkDirHook,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     'ResumeHook',
     'RunStateHook',
     'ScheduleHook',
+    'WorkDirHook',
 ]

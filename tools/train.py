@@ -1,9 +1,7 @@
 """Trains the model of a config: a student with its teacher, or any other."""
 
 import argparse
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import mmmgd.compat  # noqa: F401  # isort: skip  (first: repairs mmseg::)
 
@@ -15,13 +13,14 @@ from _common import (
     require_file,
 )
 from _group import leave_group
+from _work_dir import enter
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from mmmgd.checkpoints.latest import find_latest
 from mmmgd.cli.messages import one_message
 from mmmgd.config import is_distilled
 from mmmgd.engine.student_file import write_student
+from mmmgd.hooks import WorkDirHook
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -35,6 +34,12 @@ def make_parser() -> argparse.ArgumentParser:
         metavar='auto|PATH',
         help='go on from this checkpoint; alone or with auto: from the '
         'latest one in the work dir, or from the start if there is none',
+    )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='begin anew in a work dir that holds checkpoints of a training, '
+        'and remove them; with --resume only if none of them is usable',
     )
     parser.add_argument(
         '--amp',
@@ -67,13 +72,13 @@ def train(args: argparse.Namespace) -> None:
     if args.resume not in (None, 'auto'):
         require_file(args.resume, '--resume')
     cfg = load_config(args)
-    notes = apply_resume(cfg, after_restart(args.resume, Path(cfg.work_dir)))
-    if args.amp:
-        notes += apply_amp(cfg)
+    notes = apply_amp(cfg) if args.amp else []
     if args.auto_scale_lr:
         apply_auto_scale_lr(cfg)
-
+    notes += enter(cfg, args.resume, args.overwrite)
     runner = build_runner(cfg, notes)
+    if not any(isinstance(hook, WorkDirHook) for hook in runner.hooks):
+        runner.register_hook(WorkDirHook())
     if runner.rank == 0 and _is_plain(cfg):
         write_student(cfg, runner.work_dir)
     runner.train()
@@ -83,54 +88,6 @@ def train(args: argparse.Namespace) -> None:
 def _is_plain(cfg: Config) -> bool:
     """Whether the model is trained without a teacher, ours or MMRazor's."""
     return not is_distilled(cfg) and 'architecture' not in cfg.model
-
-
-def after_restart(resume: str | None, work_dir: Path) -> str | None:
-    """Return ``--resume`` as it is meant after torchrun started us again.
-
-    A restarted training goes on from its own last checkpoint, however it was
-    sent. So that none of an older training is taken for it, the first start
-    forgets which one that wrote last.
-    """
-    pointer = work_dir / 'last_checkpoint'
-    if int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)):
-        return 'auto' if pointer.is_file() else resume
-    if (
-        int(os.environ.get('TORCHELASTIC_MAX_RESTARTS', 0))
-        and resume != 'auto'
-    ):
-        pointer.unlink(missing_ok=True)
-    return resume
-
-
-def apply_resume(cfg: Config, resume: str | None) -> list[str]:
-    """Set ``resume`` and ``load_from``.
-
-    A start from the beginning keeps the config's ``load_from``: a job that
-    is always sent with ``--resume`` then begins like one sent without.
-
-    Args:
-        cfg: Changed in place.
-        resume: None, 'auto' or the path of a checkpoint.
-
-    Returns:
-        Lines for the log.
-    """
-    if resume is None:
-        return []
-    notes: list[str] = []
-    path: str | None = resume
-    if resume == 'auto':
-        path = find_latest(cfg.work_dir, log=notes.append)
-    if path is None:
-        cfg.resume = False
-        return [
-            f"--resume: no checkpoint in '{cfg.work_dir}' yet, so the "
-            'training starts from the beginning.'
-        ]
-    cfg.resume = True
-    cfg.load_from = path
-    return [*notes, f"--resume: going on from '{path}'."]
 
 
 def apply_amp(cfg: Config) -> list[str]:

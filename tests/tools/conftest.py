@@ -135,6 +135,11 @@ def tester(in_project: None) -> ModuleType:
     return load('test')
 
 
+@pytest.fixture
+def work_dir(in_project: None) -> ModuleType:
+    return load('_work_dir')
+
+
 @pytest.fixture(scope='session')
 def run_tool(project: Path) -> Callable:
     """Runs a command as a user would, with this interpreter as `python`."""

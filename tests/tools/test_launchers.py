@@ -81,11 +81,15 @@ def test_dist_train_and_dist_test_with_two_processes(
     assert metrics['accuracy/top1'] == last_accuracy(work_dir)
 
 
-def test_other_launchers_say_that_they_need_a_gpu(train, monkeypatch):
+def test_other_launchers_say_that_they_need_a_gpu(
+    train, monkeypatch, tmp_path
+):
     group = sys.modules['_group']
     monkeypatch.setattr(group, 'get_device', lambda: 'cpu')
     with pytest.raises(SystemExit, match='--launcher slurm needs a GPU'):
-        train.main(['tiny.py', '--launcher', 'slurm'])
+        train.main(
+            ['tiny.py', '--launcher', 'slurm', '--work-dir', str(tmp_path)]
+        )
 
 
 @pytest.fixture

@@ -1,15 +1,11 @@
 """tools/train.py, run for real on a tiny model and images."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-
-from mmmgd.checkpoints.latest import find_latest
-from mmmgd.checkpoints.reading import CheckpointError
 
 pytest.importorskip('mmpretrain')
 pytestmark = pytest.mark.usefixtures('in_project')
@@ -68,51 +64,6 @@ def test_resume_goes_on_from_the_latest_or_starts_new(
         assert torch.equal(value, two['state_dict'][name]), name
 
 
-def test_latest_checkpoint_of_a_moved_or_copied_folder(tmp_path, trained):
-    old, new = tmp_path / 'old', tmp_path / 'new'
-    old.mkdir()
-    new.mkdir()
-    (new / 'last_checkpoint').write_text(str(old / 'epoch_3.pth'))
-    with pytest.raises(CheckpointError, match='epoch_3.pth.: does not exist'):
-        find_latest(new)
-    # CheckpointHook(out_dir=...)
-    shutil.copy(trained / 'epoch_1.pth', old / 'epoch_3.pth')
-    assert find_latest(new) == str(old / 'epoch_3.pth')
-    shutil.copy(trained / 'epoch_1.pth', new / 'epoch_3.pth')
-    assert find_latest(new) == str(new / 'epoch_3.pth')
-
-
-def test_a_restart_goes_on_from_its_own_last_checkpoint(
-    tmp_path, train, monkeypatch
-):
-    """As torchrun --max-restarts starts it: first, and again."""
-    pointer = tmp_path / 'last_checkpoint'
-    pointer.write_text('of an older training')
-    monkeypatch.setenv('TORCHELASTIC_RESTART_COUNT', '0')
-    assert train.after_restart('auto', tmp_path) == 'auto'
-    assert pointer.is_file()
-    monkeypatch.setenv('TORCHELASTIC_MAX_RESTARTS', '2')
-    assert train.after_restart('auto', tmp_path) == 'auto'
-    assert pointer.is_file()
-    assert train.after_restart(None, tmp_path) is None
-    assert not pointer.is_file()
-    monkeypatch.setenv('TORCHELASTIC_RESTART_COUNT', '1')
-    assert train.after_restart('start.pth', tmp_path) == 'start.pth'
-    pointer.write_text('of this one')
-    assert train.after_restart('start.pth', tmp_path) == 'auto'
-    assert train.after_restart(None, tmp_path) == 'auto'
-
-
-def test_auto_resume_keeps_load_from_until_there_is_a_checkpoint(
-    tmp_path, train
-):
-    from mmengine.config import Config
-
-    cfg = Config(dict(work_dir=str(tmp_path), load_from='start.pth'))
-    train.apply_resume(cfg, 'auto')
-    assert (cfg.resume, cfg.load_from) == (False, 'start.pth')
-
-
 @pytest.mark.parametrize(
     ('argv', 'message'),
     [
@@ -153,9 +104,9 @@ def test_auto_resume_keeps_load_from_until_there_is_a_checkpoint(
         ),
     ],
 )
-def test_train_errors(argv, message, train):
+def test_train_errors(argv, message, train, tmp_path):
     with pytest.raises(SystemExit) as error:
-        train.main(argv)
+        train.main([argv[0], '--work-dir', str(tmp_path), *argv[1:]])
     assert message in str(error.value)
 
 

@@ -9,6 +9,7 @@ from .preflight_hook import PreflightHook
 from .resume_hook import ResumeHook
 from .run_state_hook import RunStateHook
 from .schedule_hook import ScheduleHook
+from .work_dir_hook import WorkDirHook
 
 __all__ = [
     'DataHook',
@@ -20,4 +21,5 @@ __all__ = [
     'ResumeHook',
     'RunStateHook',
     'ScheduleHook',
+    'WorkDirHook',
 ]

@@ -10,6 +10,7 @@ from .preflight_hook import PreflightHook
 from .resume_hook import ResumeHook
 from .run_state_hook import RunStateHook
 from .schedule_hook import ScheduleHook
+from .work_dir_hook import WorkDirHook
 
 COMPANIONS: tuple[type[Hook], ...] = (
     DataHook,
@@ -19,6 +20,7 @@ COMPANIONS: tuple[type[Hook], ...] = (
     ResumeHook,
     InterruptHook,
     PreflightHook,
+    WorkDirHook,
 )
 
 

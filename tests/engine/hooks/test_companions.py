@@ -63,6 +63,7 @@ def test_all_are_there_without_being_named(cfg, started):
         ('ResumeHook', dict(validate=False)),
         ('RunStateHook', dict(workers=False)),
         ('ScheduleHook', dict(free_teacher=False)),
+        ('WorkDirHook', dict(lock=False)),
     ],
 )
 def test_one_that_is_named_replaces_ours(cfg, started, name, arguments):
