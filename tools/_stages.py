@@ -1,4 +1,4 @@
-"""Runs processes that need each other, a few at a time, and tells of them."""
+"""Runs processes in the order of their needs, a few at a time."""
 
 import ctypes
 import os
@@ -49,7 +49,7 @@ class Running:
         return f'{self.stage.title} {progress(self.stage.log)} {seconds}'
 
     def has_ended(self) -> bool:
-        """Ask the process, and note what it took."""
+        """Whether the process has ended; then its times are recorded."""
         before = _cpu_of_children()
         if self.process.poll() is None:
             return False

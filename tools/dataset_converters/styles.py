@@ -1,4 +1,4 @@
-"""What scenes of digits, and scenes of clothes, look like."""
+"""The look of scenes of digits and of scenes of clothes."""
 
 import numpy as np
 from PIL import Image, ImageFilter

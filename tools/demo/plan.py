@@ -1,4 +1,4 @@
-"""What the demonstration runs for each task, and in which order."""
+"""The stages of the demonstration, for each task."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A checkpoint that goes on training as an MGDDistill.
+"""Convert a checkpoint of MMRazor or the authors to one that resumes here.
 
 Of connectors, optimizer and schedule of another trainer, for `distilled.py`.
 """

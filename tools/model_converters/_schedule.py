@@ -1,4 +1,4 @@
-"""Where a config's learning rate schedule stands after some training."""
+"""The state of a config's learning rate schedule after some training."""
 
 import math
 from typing import Any
