@@ -110,6 +110,24 @@ def twenty_steps(rank):
     }
 
 
+def measured(rank):
+    """loss_weight='auto' over six of eight steps, with other images."""
+    cfg = distiller()['distill']
+    cfg['loss_mgd']['loss']['loss_weight'] = 'auto'
+    cfg['loss_mgd']['auto'] = dict(steps=6)
+    model = build(distill=cfg).train()
+    ddp = _ddp(model)
+    optim = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01))
+    auto = model.terms['loss_mgd'].auto
+    seen = []
+    for step in range(8):
+        batch = part_of(whole_batch(step), rank, 2)
+        losses = ddp(*batch, mode='loss')
+        optim.update_params(sum(losses.values()))
+        seen.append((float(losses['loss'].detach()), *auto.averages))
+    return seen
+
+
 def _ddp(model):
     return MMDistributedDataParallel(
         model, broadcast_buffers=False, find_unused_parameters=False
@@ -120,7 +138,8 @@ def main(folder):
     dist.init_process_group('gloo', timeout=datetime.timedelta(seconds=60))
     rank = dist.get_rank()
     seen = {
-        f.__name__: f(rank) for f in (gradients, accumulated, twenty_steps)
+        f.__name__: f(rank)
+        for f in (gradients, accumulated, twenty_steps, measured)
     }
     torch.save(seen, Path(folder) / f'rank{rank}.pth')
     dist.destroy_process_group()

@@ -113,6 +113,16 @@ def test_each_rank_draws_its_own_masks(seen):
     assert 0.05 < one.float().mean() < 0.3  # 0.15 of the channels
 
 
+def test_a_measured_weight_is_the_same_on_all_ranks(seen):
+    """Of the mean of their losses, in each step; frozen after six."""
+    one, two = (rank['measured'] for rank in seen)
+    assert [s[1:] for s in one] == [s[1:] for s in two]
+    assert all(a[0] != b[0] for a, b in zip(one, two, strict=True))
+    assert one[0][1] == pytest.approx((one[0][0] + two[0][0]) / 2)
+    assert len({s[1:] for s in one[:6]}) == 6
+    assert one[5][1:] == one[6][1:] == one[7][1:]
+
+
 def test_three_steps_of_every_task(tmp_path):
     """Two ranks, different images; no parameter may be without gradient."""
     pytest.importorskip('mmdet')

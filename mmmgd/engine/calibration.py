@@ -68,8 +68,9 @@ def calibrate(
     """
     cfg, weights = without_weights(cfg)
     with tempfile.TemporaryDirectory() as folder:
-        # MMEngine gives one logger and one visualizer to each name.
+        # MMEngine keeps what it has built under a name, with its folder.
         cfg.work_dir = cfg.experiment_name = folder
+        cfg.visualizer = dict(type='Visualizer', name=folder)
         runner = Runner.from_cfg(cfg)
         _prepare(runner)
         _check_amount(runner, batches)

@@ -44,6 +44,11 @@ DIES = """
 custom_imports = dict(imports=['dies_once'])
 custom_hooks = [dict(type='DiesOnce', after={after})]
 """
+# Measured over 14 of 16 steps.
+AUTO = """
+model['distill'] = dict(loss_mgd=dict(
+    auto=dict(steps=14), loss=dict(loss_weight='auto')))
+"""
 DIES_ONCE = """
 import os
 import signal
@@ -86,6 +91,8 @@ def demo(project):
     # 4 steps an epoch: in the middle of the third
     (folder / 'dies.py').write_text(text + DIES.format(after=10))
     (project / 'dies_once.py').write_text(DIES_ONCE)
+    (folder / 'auto.py').write_text(text + AUTO)
+    (folder / 'auto_dies.py').write_text(text + AUTO + DIES.format(after=10))
     return folder
 
 
@@ -153,6 +160,21 @@ def test_kill_9_in_the_third_epoch_and_a_teacher_that_moved(start, demo):
         for name in ('whole', 'cut')
     ]
     assert best[0] == best[1]
+
+
+def test_kill_9_while_the_weight_is_measured(start, demo):
+    _finish(start('auto.py', demo / 'auto'))
+    expected = _last(demo / 'auto')
+    cut = start('auto_dies.py', demo / 'auto_cut')
+    cut.join(600)
+    assert cut.exitcode == -signal.SIGKILL
+    left = read_file(str(demo / 'auto_cut' / 'epoch_2.pth'))
+    assert left['mmmgd']['auto_weights']['loss_mgd']['seen'] == 8
+    _finish(start('auto.py', demo / 'auto_cut', '--resume'))
+    _assert_same(demo / 'auto_cut', expected)
+    weights = expected['mmmgd']['auto_weights']
+    assert weights['loss_mgd']['seen'] == 14
+    assert _last(demo / 'auto_cut')['mmmgd']['auto_weights'] == weights
 
 
 @pytest.mark.slow
