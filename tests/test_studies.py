@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / 'tools'))
 
 from study import identity, lines  # noqa: E402
+from study.embed import embed  # noqa: E402
 from study.grid import read_study  # noqa: E402
 from study.summary import cells, summarize  # noqa: E402
 from study.table import tables  # noqa: E402
@@ -77,3 +78,13 @@ def test_each_line_is_of_its_study(study):
         assert line['task'] in study.tasks
         assert line['method'] in {'teacher', *study.methods}
         assert line['split'] == study.split or line['method'] == 'teacher'
+
+
+@pytest.mark.parametrize(
+    'path',
+    [*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md')],
+    ids=lambda path: path.name,
+)
+def test_tables_of_studies_in_documents_are_fresh(path):
+    text = path.read_text('utf-8')
+    assert embed(text, ROOT) == text

@@ -17,6 +17,7 @@ from mmmgd.checkpoints.atomic import write
 
 from . import identity, lines
 from .cells import TESTING, Plan
+from .embed import embed
 from .grid import Cell, Study, read_study, unknown
 from .page import page
 from .summary import summarize
@@ -37,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     text = summarize(study, failures)
     write(study.file.with_suffix('.md'), text.encode())
     write(study.file.with_suffix('.html'), page(study, failures).encode())
+    for name in args.into:
+        document = Path(name)
+        embedded = embed(document.read_text('utf-8'), Path.cwd())
+        write(document, embedded.encode())
     print(text)
     report(failures)
 
@@ -71,6 +76,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--summary',
         action='store_true',
         help='train nothing; write the summary of the lines that are there',
+    )
+    parser.add_argument(
+        '--into',
+        nargs='+',
+        default=[],
+        metavar='FILE',
+        help='documents whose tables of studies are brought up to date',
     )
     return parser.parse_args(argv)
 

@@ -53,7 +53,7 @@ def section(study: Study, table: Table, others: Sequence[Table]) -> str:
     """Return the table of one task, in one version."""
     title = study.tasks[table.task].title or table.task
     parts = [f'## {title}', version_note(table, others)]
-    parts += [_table(study, table), provenance(table)]
+    parts += [markdown(study, table), provenance(table)]
     return '\n\n'.join(part for part in parts if part)
 
 
@@ -68,7 +68,8 @@ def version_note(table: Table, others: Sequence[Table]) -> str:
     )
 
 
-def _table(study: Study, table: Table) -> str:
+def markdown(study: Study, table: Table) -> str:
+    """Return a table in Markdown."""
     head, *rows = cells(study, table)
     rule = ['---', *['---:'] * (len(head) - 1)]
     return '\n'.join(f'| {" | ".join(row)} |' for row in [head, rule, *rows])

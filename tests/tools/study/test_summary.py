@@ -2,6 +2,7 @@
 
 import pytest
 from study import lines
+from study.embed import embed
 from study.grid import read_study
 from study.summary import summarize
 from study.table import tables
@@ -143,6 +144,23 @@ def test_the_summary_of_few_seeds_has_no_p(study):
     text = summarize(study, {})
     assert 'No p value below 5 seeds' in text
     assert '| MGD | 4 | 90.80 ± 1.08 | +0.67 [−0.40, +1.75] |  |' in text
+
+
+def test_tables_in_documents_are_those_of_the_lines(study):
+    text = (
+        'before\n<!-- study study.yaml digits -->\n| old |\n'
+        '<!-- /study -->\nafter'
+    )
+    with pytest.raises(ValueError, match="no results for 'digits'"):
+        embed(text, study.file.parent)
+    for entry in all_lines():
+        lines.append(study.lines, entry)
+    fresh = embed(text, study.file.parent)
+    assert fresh.startswith('before\n<!-- study study.yaml digits -->\n|  |')
+    assert '| imitation | 6 | 90.50 ± 0.55 |' in fresh
+    assert fresh.endswith(' |\n<!-- /study -->\nafter')
+    assert 'old' not in fresh
+    assert embed(fresh, study.file.parent) == fresh
 
 
 def test_the_summary_of_nothing(study):
