@@ -69,7 +69,7 @@ def _term(name: str, term: dict[str, Any], why: dict[str, str]) -> list[str]:
     lines = _comments([why[name]] if name in why else [], ' ' * 8)
     lines.append(f'        {name}=dict(')
     main = name not in why
-    for key in ('points', 'connector', 'loss'):
+    for key in ('points', 'resize', 'connector', 'loss'):
         if key not in term:
             continue
         reason = 'loss_weight' if key == 'loss' else key

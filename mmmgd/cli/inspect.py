@@ -11,22 +11,30 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
-from torch import nn
 
 from mmmgd.checkpoints.reading import local_path
 from mmmgd.config import (
     Options,
+    Size,
     check_config,
     is_distilled,
     read_config,
+    stated_size,
     student_config,
+    teacher_configs,
     whole_model,
 )
 from mmmgd.models.distill import MGDDistill
-from mmmgd.points.candidates import Candidate, candidates, propose_pairs
-from mmmgd.points.dry_pass import SIZE
+from mmmgd.points.candidates import (
+    propose_pairs,
+)
+from mmmgd.points.image_size import image_sizes
+from mmmgd.points.listing import Listed, first_complete
 from mmmgd.report.preflight import preflight
-from mmmgd.teacher.teacher import Teacher
+from mmmgd.teacher.build import build_frozen
+from mmmgd.teacher.inputs import InputSize
+
+from .listing import written
 
 # What a config that cannot be trained raises, from us and from registries.
 REFUSALS = (
@@ -83,9 +91,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--size',
         type=int,
-        default=SIZE,
         help='height and width of the image that points are listed for. '
-        f'Defaults to {SIZE}',
+        'Defaults to the training crop',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action=Options, metavar='KEY=VALUE'
@@ -93,54 +100,48 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _points(cfg: Config, teacher: str | None, size: int) -> None:
-    """List both models' points, so that a config without pairs gets some."""
-    sides = [_listed('student', _student(cfg), size, trained=True)]
-    known = (cfg.model.get('teacher') or {}) if is_distilled(cfg) else {}
-    config = teacher or known.get('config')
-    if config:
-        built = Teacher(config, checkpoint=False).module
-        sides.append(_listed('teacher', built, size, trained=False))
+def _points(cfg: Config, teacher: str | None, size: int | None) -> None:
+    """List all models' points, so that a config without pairs gets some."""
+    known = teacher_configs(cfg.model.teacher) if is_distilled(cfg) else {}
+    if teacher:
+        known = {'': dict(config=teacher)}
+    plain = whole_model(student_config(cfg))
+    student = MODELS.build(plain)
+    teachers = {
+        name: build_frozen(one['config']) for name, one in known.items()
+    }
+    inputs = {
+        name: InputSize(one.get('input_size'), one.get('multiple_of'))
+        for name, one in known.items()
+    }
+
+    def attempt(image: Size) -> list[Listed]:
+        return [Listed.of('student', student, image, trained=True)] + [
+            Listed.of(
+                f'teacher {name}'.rstrip(), module, inputs[name].of(image)
+            )
+            for name, module in teachers.items()
+        ]
+
+    crop = size or cfg.model.get('image_size') or stated_size(plain, cfg)
+    mine, *others = first_complete(image_sizes(plain, crop), attempt)
+    print(mine)
+    for other in others:
+        print(other)
         print('Proposed `points`:')
-        for pair in propose_pairs(*sides):
-            print(f'  {_written(*pair)}')
+        for line in written(propose_pairs(mine.points, other.points)):
+            print(f'  {line}')
         print()
-
-
-def _student(cfg: Config) -> nn.Module:
-    return MODELS.build(whole_model(student_config(cfg)))
-
-
-def _listed(
-    side: str, model: nn.Module, size: int, trained: bool
-) -> list[Candidate]:
-    points, reason = candidates(model, size, trained)
-    print(f'Points of the {side} ({type(model).__name__}), {size}x{size}:')
-    print('\n'.join(f'  {point}' for point in points))
-    print(f'  ... no further without labels ({reason})\n' if reason else '')
-    return points
-
-
-def _written(student: Candidate, teacher: Candidate) -> str:
-    """Return a pair as a config has it, with shapes to read beside it."""
-    if student.point == teacher.point:
-        text = repr(student.point)
-    else:
-        text = f'dict(student={student.point!r}, teacher={teacher.point!r})'
-    return (
-        f'{text},  # {student.shape[1:]} <- {teacher.shape[1:]}, '
-        f'stride {student.stride:g}'
-    )
 
 
 def _report(cfg: Config, processes: int, weights: bool) -> None:
     check_config(cfg)
     model = MGDDistill(**_arguments(whole_model(cfg)))
-    teacher = model.teacher
-    # Without a download: a URL counts once it has been fetched.
-    path = teacher.checkpoint and local_path(str(teacher.checkpoint))
-    if weights and path and Path(path).is_file():
-        teacher.load()
+    for teacher in model.teachers.values():
+        # Without a download: a URL counts once it has been fetched.
+        path = teacher.checkpoint and local_path(str(teacher.checkpoint))
+        if weights and path and Path(path).is_file():
+            teacher.load()
     report = preflight(model, cfg, processes)
     print('\n'.join([*report.lines, *report.warnings]))
 

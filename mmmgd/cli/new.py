@@ -128,7 +128,9 @@ def _read_student(name: str) -> Config:
 def _student(cfg: Config) -> Side:
     with isolated_rng(0):
         model = MODELS.build(whole_model(cfg))
-    return Side(model, dataset_of(cfg), classes_of(dataset_of(cfg)))
+    dataset = dataset_of(cfg)
+    crop = stated_size(whole_model(cfg), cfg)
+    return Side(model, dataset, classes_of(dataset), crop)
 
 
 def _teacher(source: Source) -> Side:

@@ -1,6 +1,7 @@
 """Configs: read them, refuse the wrong ones, find the model in them."""
 
 from .checks import DEAD_KEYS, STUDENT_FILE, check_config
+from .crop import Size, as_size, stated_size
 from .keys import check_keys, close_names, offer
 from .mmseg_paths import mend_mmseg_paths
 from .model import (
@@ -9,6 +10,7 @@ from .model import (
     is_distilled,
     is_of_scope,
     student_config,
+    teacher_configs,
     whole_model,
     with_preprocessor,
 )
@@ -19,6 +21,8 @@ __all__ = [
     'DEAD_KEYS',
     'STUDENT_FILE',
     'Options',
+    'Size',
+    'as_size',
     'check_config',
     'check_keys',
     'close_names',
@@ -30,7 +34,9 @@ __all__ = [
     'offer',
     'package_configs',
     'read_config',
+    'stated_size',
     'student_config',
+    'teacher_configs',
     'whole_model',
     'with_preprocessor',
 ]

@@ -72,6 +72,23 @@ def with_preprocessor(model: dict, preprocessor: Any) -> Any:
     return model
 
 
+def teacher_configs(teacher: Any) -> dict[str, Any]:
+    """Return the config of each teacher by its name; '' if there is one.
+
+    Args:
+        teacher: ``teacher`` of MGDDistill: the arguments of one, or several
+            such by name.
+    """
+    if (
+        isinstance(teacher, dict)
+        and teacher
+        and 'config' not in teacher
+        and all(isinstance(cfg, dict) for cfg in teacher.values())
+    ):
+        return dict(teacher)
+    return {'': teacher}
+
+
 def is_ours(hook: Any) -> bool:
     """Whether the config of a hook means DistillHook."""
     return _type_name(hook) == 'DistillHook'

@@ -8,8 +8,9 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .crop import stated_size
 from .keys import close_names
-from .model import is_distilled
+from .model import is_distilled, teacher_configs, with_preprocessor
 from .options import override
 
 
@@ -20,7 +21,8 @@ def read_config(
 
     A relative ``model.teacher.config`` that is not found from the working
     folder is taken relative to this config. One without a scope gets that of
-    the package it comes from.
+    the package it comes from. The training crop, where the pipeline states
+    one, becomes ``model.image_size``: what both models are tried on.
 
     Args:
         path: Path, or ``'pkg::path'``.
@@ -39,6 +41,7 @@ def read_config(
     if cfg_options:
         override(cfg, cfg_options)
     _anchor_teacher(cfg, file.parent)
+    _state_crop(cfg)
     return cfg
 
 
@@ -128,12 +131,22 @@ def _bases(file: Path) -> list[str]:
 def _anchor_teacher(cfg: Config, folder: Path) -> None:
     if not is_distilled(cfg):
         return
-    teacher: Any = cfg.model.get('teacher') or {}
-    config = teacher.get('config')
-    if isinstance(config, str) and '::' not in config:
-        beside = folder / config
-        if not osp.exists(config) and beside.exists():
-            teacher.config = str(beside.resolve())
+    teachers = teacher_configs(cfg.model.get('teacher') or {})
+    for teacher in teachers.values():
+        config = teacher.get('config') if isinstance(teacher, dict) else None
+        if isinstance(config, str) and '::' not in config:
+            beside = folder / config
+            if not osp.exists(config) and beside.exists():
+                teacher.config = str(beside.resolve())
+
+
+def _state_crop(cfg: Config) -> None:
+    if not is_distilled(cfg) or not isinstance(cfg.model.get('student'), dict):
+        return
+    outer = cfg.model.get('data_preprocessor', cfg.get('data_preprocessor'))
+    crop = stated_size(with_preprocessor(cfg.model.student, outer), cfg)
+    if crop:
+        cfg.model.setdefault('image_size', crop)
 
 
 def _offer_files(name: str, folder: Path, pattern: str) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 
 from mmengine.logging import MessageHub
 
-from mmmgd.config import check_keys
+from mmmgd.config import check_keys, teacher_configs
 from mmmgd.teacher.teacher import Teacher
 
 from .lookup import check_keys_of, class_of
 
 # What MGDDistill itself gives to the teacher.
-OURS = {'self', 'points', 'parts'}
+OURS = {'self', 'points', 'parts', 'image', 'written'}
 
 
 def check_arguments(
@@ -24,7 +24,8 @@ def check_arguments(
         ValueError: Naming the key.
     """
     parts = dict(student=student, teacher=teacher, distill=distill)
-    _check_unknown(unknown, [*parts, 'inherit', 'data_preprocessor'], student)
+    known = [*parts, 'inherit', 'data_preprocessor', 'image_size']
+    _check_unknown(unknown, known, student)
     for name, value in parts.items():
         if not isinstance(value, Mapping):
             hint = f" Write dict(config={value!r}, checkpoint='…')."
@@ -38,8 +39,7 @@ def check_arguments(
             f'but got the keys {sorted(student)}. Write '
             'student=_base_.model.'
         )
-    known = inspect.signature(Teacher.__init__).parameters.keys() - OURS
-    check_keys('teacher', teacher, known, needed={'config'})
+    _check_teachers(teacher)
     if not distill:
         raise ValueError(
             'Expected `distill` to name at least one loss, but got {}. '
@@ -47,11 +47,20 @@ def check_arguments(
         )
     for name, term in distill.items():
         _check_term(f'distill.{name}', term)
-    if isinstance(inherit, str) or inherit is None:
+    lists = inherit.values() if isinstance(inherit, Mapping) else [inherit]
+    if any(isinstance(x, str) or x is None for x in lists):
         raise ValueError(
             f'Expected `inherit` to be a list of parts, but got {inherit!r}. '
             f'Write {[inherit] if inherit else []!r}.'
         )
+
+
+def _check_teachers(teacher: Mapping) -> None:
+    """Refuse arguments that no teacher has."""
+    known = inspect.signature(Teacher.__init__).parameters.keys() - OURS
+    for name, cfg in teacher_configs(teacher).items():
+        where = f'teacher.{name}' if name else 'teacher'
+        check_keys(where, cfg, known, needed={'config'})
 
 
 def _check_unknown(unknown: Mapping, known: list[str], student: Any) -> None:

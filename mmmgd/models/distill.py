@@ -9,13 +9,12 @@ from mmengine.logging import print_log
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from mmmgd.config import with_preprocessor
-from mmmgd.points.dry_pass import dry_pass
-from mmmgd.points.pairs import pairs_of
+from mmmgd.config import teacher_configs, with_preprocessor
+from mmmgd.points.image_size import Size, image_sizes
+from mmmgd.points.layout import as_maps
 from mmmgd.points.tap import FeatureTap, Released
 from mmmgd.registry import MODELS as OURS
 from mmmgd.rng import isolated_rng, mix
-from mmmgd.teacher.normalization import input_adapter
 from mmmgd.teacher.teacher import Teacher
 
 from .arguments import (
@@ -23,19 +22,19 @@ from .arguments import (
     check_hooked,
     runner_trains,
 )
-from .auto_weight import auto_weight
 from .constructors import show_student_to_constructors
+from .entry import Entry
 from .inherit import check_inherit, inherit
 from .labels import gt_labels
+from .measure import build_terms, measure, parts_by_teacher, teach
 from .outer import STUDENT, OuterModel
-from .schedule import Schedule
 from .sync_norm import plain_where_alone
 from .term import DistillTerm
 
 
 @OURS.register_module()
 class MGDDistill(OuterModel):
-    """A student, a frozen teacher, and what is compared between them.
+    """A student, frozen teachers, and what is compared between them.
 
     Everything but training is the student's: prediction, metrics, and the
     weights in a checkpoint. A state dict with the student's own names loads
@@ -43,14 +42,20 @@ class MGDDistill(OuterModel):
 
     Args:
         student: Config of the student, as upstream writes it.
-        teacher: Arguments of :class:`Teacher`: ``config`` and ``checkpoint``.
+        teacher: Arguments of :class:`Teacher`, such as ``config`` and
+            ``checkpoint``; or several such dicts by name.
         distill: Maps the name of a loss, which must contain 'loss', to
             ``points`` (:func:`parse_pairs`), ``loss`` and, optionally,
-            ``connector``, ``until`` and ``decay_from`` (:class:`Schedule`).
+            ``connector``, ``until`` and ``decay_from`` (:class:`Schedule`),
+            ``resize`` (:class:`DistillTerm`), and the ``teacher`` of several.
         inherit: Parts of the student that start from the teacher's weights,
             such as ``['neck', 'bbox_head']``. They must agree in all tensors.
+            Of several teachers: such a list by name.
         data_preprocessor: Handed to the student. MMPretrain keeps it at the
             top of the config, and the Runner gives it to the outer model.
+        image_size: Height and width of the image that both are tried on.
+            Defaults to the training crop if the config states one, else to
+            the first of 224, 256, 384 and 512 that works.
         unknown: Other keys, which are refused.
 
     Raises:
@@ -83,43 +88,38 @@ class MGDDistill(OuterModel):
         distill: dict,
         inherit: Sequence[str] = (),
         data_preprocessor: dict | nn.Module | None = None,
+        image_size: Size | None = None,
         **unknown: Any,
     ) -> None:
         super().__init__()
         check_arguments(student, teacher, distill, inherit, unknown)
-        pairs = {name: pairs_of(name, distill[name]) for name in distill}
-        every = [pair for group in pairs.values() for pair in group]
+        cfgs = teacher_configs(teacher)
+        entries = [Entry.read(n, c, list(cfgs)) for n, c in distill.items()]
         student = with_preprocessor(student, data_preprocessor)
         self.student: Any = plain_where_alone(MODELS.build(student))
         # The student's own object: it may hold batch augmentations.
         self.data_preprocessor = self.student.data_preprocessor
-        points = [p.student for p in every]
-        shapes = dry_pass(self.student, points, 'student').shapes
-        self._tap = FeatureTap(self.student, points, 'student')
-        self._pairs = every
-        self.teacher = Teacher(
-            **teacher, points=[p.teacher for p in every], parts=inherit
+        self.inherit = parts_by_teacher(inherit, list(cfgs))
+        self.seen, self.teachers = measure(
+            self.student,
+            cfgs,
+            entries,
+            self.inherit,
+            image_sizes(student, image_size),
         )
-        self.inherit = list(inherit)
-        check_inherit(self.student, self.teacher.module, self.inherit)
-        self._adapt = input_adapter(self.student, self.teacher.module)
+        for name, parts in self.inherit.items():
+            check_inherit(self.student, self.teachers[name].module, parts)
+        self._tap = FeatureTap(self.student, list(self.seen.shapes), 'student')
         with isolated_rng(mix(torch.initial_seed())):
-            terms = {
-                name: DistillTerm(
-                    name,
-                    pairs[name],
-                    cfg['loss'],
-                    cfg.get('connector'),
-                    shapes,
-                    self.teacher.shapes,
-                    Schedule(name, cfg.get('until'), cfg.get('decay_from')),
-                    auto_weight(name, cfg),
-                )
-                for name, cfg in distill.items()
-            }
-        self.terms = nn.ModuleDict(terms)
-        self._extras = set().union(*(t.extras for t in terms.values()))
+            self.terms = build_terms(entries, self.seen, self.teachers)
+        terms: Any = self.terms.values()
+        self._extras = set().union(*(term.extras for term in terms))
         show_student_to_constructors(MGDDistill)
+
+    @property
+    def teacher(self) -> Teacher:
+        """The teacher, or the first of several."""
+        return next(iter(self.teachers.values()))
 
     def init_weights(self) -> None:
         """Initialise the student and load the teacher.
@@ -129,11 +129,12 @@ class MGDDistill(OuterModel):
         """
         self._earlier = runner_trains()  # one that broke, before this
         self.student.init_weights()
-        self.teacher.load()
-        # The Runner moved the model before there was anything to move here.
         one = next(self.student.parameters())
-        self.teacher.module.to(one.device, one.dtype)
-        inherit(self.student, self.teacher.module, self.inherit)
+        for name, teacher in self.teachers.items():
+            teacher.load()
+            # The Runner moved the model before there was anything to move.
+            teacher.module.to(one.device, one.dtype)
+            inherit(self.student, teacher.module, self.inherit[name])
 
     def forward(
         self,
@@ -145,7 +146,7 @@ class MGDDistill(OuterModel):
         """Return the losses in mode 'loss', else what the student returns.
 
         Args:
-            inputs: Normalised images with shape (N, 3, H, W).
+            inputs: Normalised images with shape (N, C, H, W).
             data_samples: Labels, as the student's package defines them.
             mode: 'loss', 'predict' or 'tensor'.
             image_sizes: Height and width of each image without its padding,
@@ -156,22 +157,24 @@ class MGDDistill(OuterModel):
             return self.student(inputs, data_samples, mode=mode)
         if not (self.hooked or self._earlier):
             check_hooked()
-        active = self._active()
-        teacher: Any = {}
-        if active:
-            # Before the student, while no graph of it takes memory.
-            features = self.teacher.extract(self._adapt(inputs, image_sizes))
-            teacher = Released(features, [p.teacher for p in self._pairs])
-            del features
+        terms: Any = self.terms.values()
+        active = [term for term in terms if term.factor > 0]
+        # Before the student, while no graph of it takes memory.
+        taught = teach(self.teachers, active, inputs, image_sizes)
         tap: Any = self._tap.record() if active else nullcontext({})
         with tap as recorded:
             losses = self.student(inputs, data_samples, mode=mode)
-        student = Released(recorded, [p.student for p in self._pairs])
+        size = inputs.shape[-2], inputs.shape[-1]
+        student = Released(
+            as_maps(recorded, self.seen.layouts, size),
+            [pair.student for term in active for pair in term.pairs],
+        )
         recorded.clear()
         extras: Any = dict(data_samples=data_samples, own=dict(losses))
         if 'gt_labels' in self._extras:
             extras['gt_labels'] = gt_labels(data_samples)
-        for term in self.terms.values():
+        for term in terms:
+            teacher: Any = taught.get(term.teacher, {})
             for name, loss in term(student, teacher, extras).items():
                 if name in losses:
                     raise ValueError(
@@ -191,17 +194,19 @@ class MGDDistill(OuterModel):
         terms: Any = self.terms.values()
         for term in terms:
             term.factor = term.schedule.factor(position)
-        if free and self.teacher.loaded and not self._active():
-            self.teacher.free()
-            print_log('Distillation is over, the teacher freed.', 'current')
-
-    def _active(self) -> bool:
-        terms: Any = self.terms.values()
-        return any(term.factor > 0 for term in terms)
+        used = {term.teacher for term in terms if term.factor > 0}
+        for name, teacher in self.teachers.items():
+            if free and teacher.loaded and name not in used:
+                teacher.free()
+                which = (
+                    f'Distillation from {name!r}' if name else 'Distillation'
+                )
+                print_log(f'{which} is over, the teacher freed.', 'current')
 
     def _apply(self, fn: Callable, recurse: bool = True) -> 'MGDDistill':
-        if self.teacher.loaded:
-            self.teacher.follow(fn)
+        for teacher in self.teachers.values():
+            if teacher.loaded:
+                teacher.follow(fn)
         return super()._apply(fn, recurse)
 
     def _load_from_state_dict(

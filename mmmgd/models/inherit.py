@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mmengine.logging import print_log
 from torch import nn
 
-from mmmgd.points.tap import find_module
+from mmmgd.points.paths import find_module
 
 
 def check_inherit(

@@ -1,82 +1,87 @@
 """One distillation loss: its pairs of points, its connectors, its loss."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from mmmgd.points.dry_pass import DryPass
 from mmmgd.points.pairs import Pair
 
-from .auto_weight import AutoWeight
+from .auto_weight import auto_weight
+from .entry import Entry
+from .fit import check_grid, check_maps, check_pair
 from .lookup import class_of
+from .resize import resize_map
 from .schedule import Schedule
 from .totals import total
-
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 class DistillTerm(nn.Module):
     """One entry of ``MGDDistill(distill=...)``.
 
     Args:
-        name: Name of the loss.
-        pairs: What is compared.
-        loss: Config of the loss module.
-        connector: Config of the connector, built once for each pair.
-        student_shapes: Shape of the feature at each point of the student.
-        teacher_shapes: The same of the teacher.
-        schedule: When the loss ends. Defaults to never.
-        auto: Measures the weight of the loss, if it is not a number.
+        entry: The entry, read.
+        student: What the dry pass has seen of the student.
+        teacher: The same of its teacher.
 
     Raises:
-        ValueError: If shapes do not fit each other or what is written.
+        ValueError: If features do not fit each other or what is written.
     """
 
     def __init__(
-        self,
-        name: str,
-        pairs: Sequence[Pair],
-        loss: dict,
-        connector: dict | None,
-        student_shapes: Shapes,
-        teacher_shapes: Shapes,
-        schedule: Schedule | None = None,
-        auto: AutoWeight | None = None,
+        self, entry: Entry, student: DryPass, teacher: DryPass
     ) -> None:
         super().__init__()
-        self.schedule = schedule or Schedule(name)
+        cfg, self.name, self.teacher = entry.cfg, entry.name, entry.teacher
+        self.schedule = Schedule(
+            self.name, cfg.get('until'), cfg.get('decay_from')
+        )
         self.factor = 1.0
-        self.auto = auto
+        self.auto = auto_weight(self.name, cfg)
         self.positions = 1
-        self.pairs = list(pairs)
+        # The side whose maps take the size of the other's, if any.
+        self.resize = cfg.get('resize')
+        self.pairs = entry.by_level(student, teacher)
         one = len(self.pairs) == 1
         self.log_names = [
-            name if one else f'{name}.{i}' for i in range(len(self.pairs))
+            self.name if one else f'{self.name}.{i}'
+            for i in range(len(self.pairs))
         ]
         self.connectors = nn.ModuleList()
         for log_name, pair in zip(self.log_names, self.pairs, strict=True):
-            s, t = student_shapes[pair.student], teacher_shapes[pair.teacher]
-            self._check_grid(log_name, pair, s, t)
-            if connector is not None:
-                built = _build_connector(connector, s[1], t[1], log_name)
-                self.connectors.append(built)
-            elif s[1] != t[1]:
-                raise ValueError(
-                    f'{log_name}: the student has {s[1]} channels at '
-                    f'{pair.student!r}, the teacher {t[1]} at '
-                    f'{pair.teacher!r}, and there is no connector. Features: '
-                    "add connector=dict(type='mmmgd.MGDConnector', ...). "
-                    'Logits: both models need the same classes.'
-                )
+            self._add(log_name, pair, student, teacher, cfg.get('connector'))
+        loss = cfg['loss']
         self.loss = MODELS.build(
-            dict(loss, loss_weight=1.0) if auto is not None else loss
+            dict(loss, loss_weight=1.0) if self.auto is not None else loss
         )
         takes = inspect.signature(self.loss.forward).parameters.keys()
         self.extras = {'gt_labels', 'data_samples'} & takes
         self._takes_mask = 'mask' in takes
+
+    def _add(
+        self,
+        log_name: str,
+        pair: Pair,
+        student: DryPass,
+        teacher: DryPass,
+        connector: Mapping | None,
+    ) -> None:
+        """Check a pair, and build its connector."""
+        check_pair(log_name, pair, student, teacher, connector is not None)
+        s, t = student.shapes[pair.student], teacher.shapes[pair.teacher]
+        cls = connector and class_of(connector, log_name)
+        if self.resize or getattr(cls, 'needs_maps', False):
+            what = 'resize' if self.resize else 'the connector'
+            check_maps(log_name, what, pair, student, teacher)
+        if self.resize is None:
+            check_grid(log_name, self.name, pair, s, t)
+        if connector is not None:
+            built = _build_connector(connector, s[1], t[1], log_name)
+            self.connectors.append(built)
 
     def forward(
         self,
@@ -102,7 +107,8 @@ class DistillTerm(nn.Module):
         ):
             s, t = student[pair.student], teacher[pair.teacher]
             self._check_gradient(log_name, pair, s)
-            self._check_grid(log_name, pair, s.shape, t.shape)
+            s, t = self._resized(s, t)
+            check_grid(log_name, self.name, pair, s.shape, t.shape)
             s, mask = self._connect(i, s, t)
             if mask is not None and self._takes_mask:
                 wanted['mask'] = mask
@@ -154,17 +160,13 @@ class DistillTerm(nn.Module):
             zero = zero + 0 * parameter.flatten()[0]
         return dict.fromkeys(self.log_names, zero)
 
-    @staticmethod
-    def _check_grid(
-        log_name: str, pair: Pair, s: Sequence[int], t: Sequence[int]
-    ) -> None:
-        if tuple(s[2:]) != tuple(t[2:]):
-            raise ValueError(
-                f'{log_name}: expected maps of the same height and width, but '
-                f"the student's {pair.student!r} is {tuple(s)} and the "
-                f"teacher's {pair.teacher!r} is {tuple(t)}. Choose points "
-                'with the same stride.'
-            )
+    def _resized(self, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Bring one side to the size of the other, if asked to."""
+        if self.resize == 'student':
+            return resize_map(s, t.shape[2:]), t
+        if self.resize == 'teacher':
+            return s, resize_map(t, s.shape[2:])
+        return s, t
 
     @staticmethod
     def _check_gradient(log_name: str, pair: Pair, s: Tensor) -> None:
@@ -178,7 +180,7 @@ class DistillTerm(nn.Module):
 
 
 def _build_connector(
-    cfg: dict, student: int, teacher: int, log_name: str
+    cfg: Mapping, student: int, teacher: int, log_name: str
 ) -> nn.Module:
     """Build a connector at the widths that the dry pass has seen."""
     cfg = dict(cfg)

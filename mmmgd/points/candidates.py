@@ -1,15 +1,20 @@
 """Which modules of a model can be a point, and which pairs to try first."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from math import log
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from .dry_pass import blank_image, forward_tensor, quiet
+from .forward import WAYS, Way, run_blank
+from .image_size import Size, confirming_sizes
+from .layout import Shape, infer_layout, stride_of
+from .paths import outputs_of
+
+Outputs = dict[str, list[tuple[Tensor, int]]]  # with the version it had
 
 
 class Candidate(NamedTuple):
@@ -17,73 +22,110 @@ class Candidate(NamedTuple):
 
     Attributes:
         point: The module's path, with an index into a tuple output.
-        shape: Shape of the feature for one image.
+        shape: Shape of the feature for one image, as a map where it is one.
         stride: Pixels between two positions; None where it is no map.
         feature: Identifies the tensor: two names may return the same one.
+        kind: Kind of its :class:`Layout`.
+        levels: How often its module runs, once on each level of a pyramid.
     """
 
     point: str
-    shape: tuple[int, ...]
+    shape: Shape
     stride: float | None
     feature: int
+    kind: str = 'NCHW'
+    levels: int = 1
 
     def __str__(self) -> str:
         stride = '' if self.stride is None else f'/{self.stride:g}'
-        return f'{self.point:44} {self.shape!s:22} {stride}'.rstrip()
-
-
-def stride_of(shape: Sequence[int], size: int) -> float | None:
-    """Return the stride of a map (N, C, H, W) of an image of that size."""
-    return size / shape[2] if len(shape) == 4 and shape[2] else None
+        notes = [f'on {self.levels} levels'] * (self.levels > 1)
+        notes += [self.kind] * (self.kind in ('NHWC', 'tokens'))
+        text = f'{self.point:44} {self.shape!s:22} {stride:4} '
+        return (text + ', '.join(notes)).rstrip()
 
 
 def candidates(
-    model: nn.Module, size: int = 128, trained: bool = False
+    model: nn.Module, image: Size, trained: bool = False
 ) -> tuple[list[Candidate], str]:
     """List the points of a model, in the order in which they run.
 
-    That is each module that runs once, returns a tensor (or a tuple of them)
-    and is not overwritten in place later.
+    That is each module that runs once, or once on each level of a pyramid,
+    returns a tensor (or several) and is not overwritten in place later.
 
     Args:
         model: The model.
-        size: Height and width in pixels of the image it is tried on.
-        trained: Leave out what carries no gradient: frozen stages, and what
-            lies inside activation checkpointing.
+        image: Height and width in pixels of the image it is tried on.
+        trained: Whether it is a student: leave out what carries no gradient
+            (frozen stages, and what lies inside activation checkpointing).
 
     Returns:
         The points, and why the pass ended early if it did ('' if not).
     """
-    calls: Counter[str] = Counter()
-    found: dict[str, list[tuple[str, Tensor, int]]] = {}
+    way, outputs, reason = _furthest(model, image, trained)
+    others = [
+        (size, _run(model, size, way)[0])
+        for size in confirming_sizes(image)[:1]
+    ]
+    found = []
+    for point, runs in outputs.items():
+        shapes = [tuple(tensor.shape) for tensor, _ in runs]
+        usable = all(
+            tensor._version == version and tensor.requires_grad >= trained
+            for tensor, version in runs
+        )
+        if not usable or len(set(shapes)) < len(shapes):
+            continue
+        seen = [(image, shapes[0])] + [
+            (size, tuple(other[point][0][0].shape))
+            for size, other in others
+            if point in other
+        ]
+        layout = infer_layout(seen, {})
+        shape = layout.shape_as_map(shapes[0], image)
+        stride = stride_of(shape, image) if layout.is_map else None
+        feature = runs[0][0].data_ptr()
+        found.append(
+            Candidate(point, shape, stride, feature, layout.kind, len(runs))
+        )
+    return found, reason
+
+
+def _furthest(
+    model: nn.Module, image: Size, trained: bool
+) -> tuple[Way, Outputs, str]:
+    """Run the model in the way in which most of its modules run."""
+    tried = []
+    for way in WAYS['student' if trained else 'teacher']:
+        tried.append((way, *_run(model, image, way, trained)))
+        if not tried[-1][2]:
+            break
+    return max(tried, key=lambda one: len(one[1]))
+
+
+def _run(
+    model: nn.Module, image: Size, way: Way, trained: bool = False
+) -> tuple[Outputs, str]:
+    """Return what the modules of a model return, and why it ended early."""
+    outputs: Outputs = {}
 
     def hook(name: str, module: nn.Module, args: Any, output: Any) -> None:
-        calls[name] += 1
-        found[name] = [(p, t, t._version) for p, t in _tensors(name, output)]
+        for point, tensor in _tensors(name, output):
+            outputs.setdefault(point, []).append((tensor, tensor._version))
 
     handles = [
         module.register_forward_hook(partial(hook, name))
         for name, module in model.named_modules()
         if name
     ]
-    reason = ''
     try:
-        with quiet(model), torch.set_grad_enabled(trained):
-            forward_tensor(model, blank_image(model, size))
+        with torch.set_grad_enabled(trained):
+            run_blank(model, image, way)
     except Exception as error:  # of any kind: a head that misses its labels
-        reason = f'{type(error).__name__}: {error}'.partition('\n')[0]
+        return outputs, f'{type(error).__name__}: {error}'.partition('\n')[0]
     finally:
         for handle in handles:
             handle.remove()
-    return [
-        Candidate(
-            point, tuple(t.shape), stride_of(t.shape, size), t.data_ptr()
-        )
-        for name, outputs in found.items()
-        if calls[name] == 1
-        for point, t, version in outputs
-        if t._version == version and t.requires_grad >= trained
-    ], reason
+    return outputs, ''
 
 
 def propose_pairs(
@@ -92,18 +134,30 @@ def propose_pairs(
     """Pair what the paper pairs: all levels of a neck, else the last stage.
 
     A level is a stride; of the maps with that stride the last one counts.
+    Where no stride is common, the last stage of the student is paired with
+    the teacher's map of the nearest stride: it needs a `resize`.
     """
-    for part in ('neck', 'backbone'):
-        sides = [_last_of_each_stride(c, part) for c in (student, teacher)]
-        if part == 'neck':
-            sides = [_levels(side, c) for side, c in zip(
-                sides, (student, teacher), strict=True)]  # fmt: skip
-        common = sorted(sides[0].keys() & sides[1].keys())
-        if part == 'backbone':  # not the stem, where only that is common
-            common = [s for s in common if 2 * s >= max(sides[0])][-1:]
-        if len(common) > 1 or part == 'backbone':  # pooling is no pyramid
-            return [(sides[0][s], sides[1][s]) for s in common]
-    return []
+    necks = [
+        _levels(_last_of_each_stride(c, 'neck'), c) for c in (student, teacher)
+    ]
+    common = sorted(necks[0].keys() & necks[1].keys())
+    if len(common) > 1:  # pooling is no pyramid
+        return [(necks[0][s], necks[1][s]) for s in common]
+    mine, theirs = (
+        _last_of_each_stride(c, 'backbone') or _last_of_each_stride(c, '')
+        for c in (student, teacher)
+    )
+    if not mine or not theirs:
+        return []
+    common = [s for s in mine.keys() & theirs.keys() if 2 * s >= max(mine)]
+    last = max(common or mine)  # not the stem, where only that is common
+    nearest = min(theirs, key=lambda stride: abs(log(stride / last)))
+    return [(mine[last], theirs[nearest])]
+
+
+def needs_resize(pairs: Sequence[tuple[Candidate, Candidate]]) -> bool:
+    """Whether maps of different size are paired."""
+    return any(s.shape[2:] != t.shape[2:] for s, t in pairs)
 
 
 def readable(points: Sequence[Candidate], one: Candidate) -> Candidate:
@@ -113,24 +167,31 @@ def readable(points: Sequence[Candidate], one: Candidate) -> Candidate:
 
 def _tensors(name: str, output: Any) -> list[tuple[str, Tensor]]:
     """Return the points that a module's output offers."""
-    if isinstance(output, (tuple, list)):
-        if len(output) == 1:
-            return _tensors(name, output[0])
-        return [
-            (f'{name}[{i}]', item)
-            for i, item in enumerate(output)
-            if isinstance(item, Tensor)
-        ]
-    return [(name, output)] if isinstance(output, Tensor) else []
+    parts = outputs_of(output)
+    if parts is None:
+        return [(name, output)] if isinstance(output, Tensor) else []
+    if len(parts) == 1:
+        return _tensors(name, *parts.values())
+    return [
+        (f'{name}[{key}]', item)
+        for key, item in parts.items()
+        if isinstance(item, Tensor)
+    ]
 
 
 def _last_of_each_stride(
     points: Sequence[Candidate], part: str
 ) -> dict[float, Candidate]:
-    """Return for each stride the last map, of outer modules before inner."""
+    """Return for each stride the last map, of outer modules before inner.
+
+    Args:
+        points: The points of a model.
+        part: The part they have to lie in; '' for anywhere.
+    """
     best: dict[float, Candidate] = {}
     for c in points:
-        if c.stride and re.split(r'[.[]', c.point)[0] == part:
+        inside = part in ('', re.split(r'[.[]', c.point)[0])
+        if c.stride and c.levels == 1 and inside:
             rival = best.get(c.stride, c)
             if c.point.count('.') <= rival.point.count('.'):
                 best[c.stride] = c

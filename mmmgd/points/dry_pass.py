@@ -1,33 +1,28 @@
 """A dry pass: which features a model has, and which of its modules run.
 
-One small image of zeros goes through the model in eval mode. Nothing of the
-model changes: no BN statistics, no training flags, no random numbers.
+A blank image goes through the model, and a non-square one to confirm the
+layouts. Nothing of the model changes: no BN statistics, no training flags,
+no random numbers.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
-from mmengine.model import BaseModel
 from torch import nn
 
-from mmmgd.rng import isolated_rng
-
-from .tap import (
-    PassEnded,
-    check_calls,
-    find_module,
-    pick,
-    split_point,
+from .blank import blank_samples
+from .forward import WAYS, Way, input_channels
+from .image_size import (
+    LADDER,
+    Size,
+    confirming_sizes,
+    first_that_works,
 )
-
-# Height and width in pixels of the image that models are tried on.
-SIZE = 128
-MAX_IMAGE_CHANNELS = 4
+from .layout import Layout, Shape, infer_layout
+from .paths import find_module, split_point
+from .watch import Seen, watched_pass
 
 
 @dataclass
@@ -35,14 +30,29 @@ class DryPass:
     """What a dry pass has seen.
 
     Attributes:
-        shapes: Shape of the feature at each point.
+        image: Height and width of the image in pixels.
+        channels: Channels of the image.
+        way: How the model was run to get to all points.
+        shapes: Shape at each point, as a map (N, C, H, W) where it is one.
+        layouts: How the feature of each point becomes that map.
+        levels: How often the module of a point ran, once on each level; 1
+            for all others. The keys of `shapes` are then 'point@0', ….
         entered: Modules that had started to run when the last point had run.
         completed: Those of them that had also returned.
     """
 
-    shapes: dict[str, tuple[int, ...]]
+    image: Size
+    channels: int
+    way: Way
+    shapes: dict[str, Shape]
+    layouts: dict[str, Layout]
+    levels: dict[str, int]
     entered: set[str]
     completed: set[str]
+
+    def shape(self, point: str) -> Shape:
+        """Return the shape at a point, of several levels that of the first."""
+        return self.shapes.get(point) or self.shapes[f'{point}@0']
 
     def runs(self, key: str) -> bool:
         """Whether the tensor of that name takes part in the pass.
@@ -60,44 +70,15 @@ class DryPass:
         return owner in self.completed
 
 
-@contextmanager
-def quiet(model: nn.Module) -> Iterator[None]:
-    """Run a model inside the block so that nothing of it changes."""
-    training = {m: m.training for m in model.modules()}
-    model.eval()
-    try:
-        with isolated_rng(0):
-            yield
-    finally:
-        for module, flag in training.items():
-            module.training = flag
-
-
-def blank_image(model: nn.Module, size: int) -> torch.Tensor:
-    """Return one image of zeros, (1, C, size, size), where the model is.
-
-    C is what the first convolution takes: 1 for grey images, 4 with depth;
-    and 3 where that is no number of image channels (slices, features).
-    """
-    convs = (m for m in model.modules() if isinstance(m, nn.Conv2d))
-    first = next(convs, None)
-    channels = first.in_channels if first is not None else 3
-    channels = channels if channels <= MAX_IMAGE_CHANNELS else 3
-    return next(model.parameters()).new_zeros(1, channels, size, size)
-
-
-def forward_tensor(model: nn.Module, inputs: torch.Tensor) -> Any:
-    """Run a model without labels, by MMEngine's convention if it has one."""
-    if isinstance(model, BaseModel):
-        return model(inputs, mode='tensor')
-    return model(inputs)
-
-
 @torch.no_grad()
 def dry_pass(
-    model: nn.Module, points: Sequence[str], side: str, size: int = SIZE
+    model: nn.Module,
+    points: Sequence[str],
+    side: str,
+    image: Size | None = None,
+    written: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> DryPass:
-    """Run the model on one image of zeros up to its deepest point.
+    """Run the model on a blank image up to its deepest point.
 
     The pass goes on until the part of the model that holds the last point has
     returned, so that a module which runs several times is seen to.
@@ -105,81 +86,74 @@ def dry_pass(
     Args:
         model: The model, on any device ('meta' included).
         points: Points of that model.
-        side: 'student' or 'teacher', for messages.
-        size: Height and width of the image in pixels.
+        side: 'student' or 'teacher', for messages and for what it may need.
+        image: Height and width of the image in pixels. Defaults to the first
+            of 224, 256, 384 and 512 that works.
+        written: ``layout`` or ``tokens`` of points whose config says it.
 
     Raises:
-        ValueError: If a point names no module or no tensor.
-        RuntimeError: If a point did not run exactly once, or the model failed
-            before all points had run.
+        ValueError: If a point names no module or no tensor, or is not as
+            `written`.
+        DryPassError: If the model failed before all points had run.
+        RuntimeError: If a point did not run, or several times on one level.
     """
-    names = list(dict.fromkeys(split_point(p)[0] for p in points))
-    for name in names:
-        find_module(model, name, side)
-    watch = _Watch(model, points, names, side)
-    try:
-        with quiet(model):
-            forward_tensor(model, blank_image(model, size))
-    except PassEnded:
-        pass
-    except Exception as error:
-        if watch.result is None:
-            missing = [n for n in names if not watch.calls[n]]
-            raise RuntimeError(
-                f'The {side} failed on a {size}x{size} image before the '
-                f'point(s) {missing} ran: {type(error).__name__}: {error}. '
-                'Points must lie where the model gets without labels.'
-            ) from error
-    finally:
-        watch.remove()
-    check_calls(watch.calls, names, side)
-    assert watch.result is not None
-    return watch.result
+    for point in points:
+        find_module(model, split_point(point).module, side)
+    if image is None:
+        return first_that_works(
+            LADDER, lambda size: dry_pass(model, points, side, size, written)
+        )
+    way, main = _reach(model, points, side, image)
+    levels = {point: len(main.shapes[point]) for point in points}
+    seen = {k: [(image, s)] for k, s in main.by_level().items()}
+    for other in confirming_sizes(image):
+        try:
+            again = watched_pass(model, points, side, other, way)
+        except (RuntimeError, ValueError):
+            continue  # the model takes one size, or square ones, only
+        for key, shape in again.by_level().items():
+            seen.setdefault(key, []).append((other, shape))
+        break
+    layouts = _layouts(seen, written or {}, side)
+    shapes = {k: layouts[k].shape_as_map(seen[k][0][1], image) for k in seen}
+    return DryPass(
+        image,
+        input_channels(model, image),
+        way,
+        shapes,
+        layouts,
+        levels,
+        main.entered,
+        main.completed,
+    )
 
 
-class _Watch:
-    """Hooks on all modules of a model, for the time of one pass."""
+def _layouts(
+    seen: Mapping[str, Sequence[tuple[Size, Shape]]],
+    written: Mapping[str, Mapping[str, Any]],
+    side: str,
+) -> dict[str, Layout]:
+    layouts = {}
+    for key, shapes in seen.items():
+        point = key if key in written else key.partition('@')[0]
+        try:
+            layouts[key] = infer_layout(shapes, written.get(point, {}))
+        except ValueError as error:
+            raise ValueError(f'The {side} point {key!r}: {error}') from error
+    return layouts
 
-    def __init__(
-        self,
-        model: nn.Module,
-        points: Sequence[str],
-        names: Sequence[str],
-        side: str,
-    ) -> None:
-        self.points, self.names, self.side = points, names, side
-        self.calls: Counter[str] = Counter()
-        self.shapes: dict[str, tuple[int, ...]] = {}
-        self.entered: set[str] = set()
-        self.completed: set[str] = set()
-        self.result: DryPass | None = None
-        self.handles = []
-        for name, module in model.named_modules():
-            self.handles += [
-                module.register_forward_pre_hook(partial(self.enter, name)),
-                module.register_forward_hook(partial(self.leave, name)),
-            ]
 
-    def enter(self, name: str, module: nn.Module, args: Any) -> None:
-        self.entered.add(name)
-
-    def leave(
-        self, name: str, module: nn.Module, args: Any, output: Any
-    ) -> None:
-        self.completed.add(name)
-        if name in self.names:
-            self.calls[name] += 1
-            for point in self.points:
-                if split_point(point)[0] == name:
-                    feature = pick(output, point, self.side)
-                    self.shapes[point] = tuple(feature.shape)
-        if self.result is None and all(self.calls[n] for n in self.names):
-            self.result = DryPass(
-                self.shapes, set(self.entered), set(self.completed)
-            )
-        if self.result is not None and '.' not in name:
-            raise PassEnded
-
-    def remove(self) -> None:
-        for handle in self.handles:
-            handle.remove()
+def _reach(
+    model: nn.Module, points: Sequence[str], side: str, image: Size
+) -> tuple[Way, Seen]:
+    """Run the model in the first way that reaches all points."""
+    first: Exception | None = None
+    for way in WAYS[side]:
+        if way.samples and blank_samples(model, image) is None:
+            continue
+        try:
+            return way, watched_pass(model, points, side, image, way)
+        except RuntimeError as error:
+            first = first or error
+    assert first is not None
+    raise first

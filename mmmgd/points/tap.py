@@ -1,12 +1,5 @@
-"""Reading named features out of a model, without touching the model.
+"""Reading named features out of a model, without touching the model."""
 
-A *point* is the path of a module, as ``model.named_modules()`` spells it,
-with an optional index into a tuple output: ``'backbone.layer4'``,
-``'neck[0]'``.
-"""
-
-import difflib
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,12 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-
-class PassEnded(BaseException):
-    """Ends a forward pass whose remaining modules nobody needs.
-
-    Not an ``Exception``, so that no model swallows it by accident.
-    """
+from .forward import PassEnded
+from .paths import check_calls, find_module, pick, split_point
 
 
 class FeatureTap:
@@ -45,7 +34,7 @@ class FeatureTap:
         self.points = list(dict.fromkeys(points))
         self._modules = {
             name: find_module(model, name, side)
-            for name in dict.fromkeys(split_point(p)[0] for p in points)
+            for name in dict.fromkeys(split_point(p).module for p in points)
         }
 
     @contextmanager
@@ -63,18 +52,17 @@ class FeatureTap:
                 overwritten in place before the block ended.
         """
         features: dict[str, Tensor] = {}
-        outputs: dict[str, Any] = {}
         versions: dict[str, int] = {}
         calls: Counter[str] = Counter()
 
         def hook(name: str, module: nn.Module, args: Any, output: Any) -> None:
-            calls[name] += 1
-            outputs[name] = output
             for point in self.points:
-                if split_point(point)[0] == name:
+                path = split_point(point)
+                if path.module == name and path.run in (None, calls[name]):
                     features[point] = pick(output, point, self.side)
                     versions[point] = features[point]._version
-            if stop and len(outputs) == len(self._modules):
+            calls[name] += 1
+            if stop and len(features) == len(self.points):
                 raise PassEnded
 
         handles = [
@@ -88,8 +76,7 @@ class FeatureTap:
         finally:
             for handle in handles:
                 handle.remove()
-            outputs.clear()
-        check_calls(calls, self._modules, self.side)
+        check_calls(calls, self.points, self.side)
         for point, feature in features.items():
             if feature._version != versions[point]:
                 raise RuntimeError(
@@ -125,75 +112,3 @@ class Released(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._features)
-
-
-def split_point(point: str) -> tuple[str, int | None]:
-    """Split 'neck[0]' into ('neck', 0), and 'neck' into ('neck', None)."""
-    match = re.fullmatch(r'(.+?)(?:\[(-?\d+)\])?', point)
-    if match is None:
-        raise ValueError(
-            "Expected a point such as 'neck.fpn_convs.0' or 'neck[0]', but "
-            f'got {point!r}.'
-        )
-    index = match.group(2)
-    return match.group(1), None if index is None else int(index)
-
-
-def find_module(model: nn.Module, name: str, side: str) -> nn.Module:
-    """Return the module of that name, or raise with the closest names."""
-    modules = dict(model.named_modules())
-    if name in modules and name:
-        return modules[name]
-    close = difflib.get_close_matches(name, list(modules), n=5, cutoff=0.5)
-    raise ValueError(
-        f'Expected a module of the {side} ({type(model).__name__}), but it '
-        f'has none named {name!r}. Close names: '
-        + (', '.join(map(repr, close)) or 'none')
-        + '. List all of them with `dict(model.named_modules())`.'
-    )
-
-
-def pick(output: Any, point: str, side: str) -> Tensor:
-    """Return the tensor that a point means from its module's output."""
-    name, index = split_point(point)
-    if isinstance(output, (tuple, list)):
-        if index is None and len(output) == 1:
-            index = 0
-        if index is None or not -len(output) <= index < len(output):
-            raise ValueError(
-                f'The {side} module {name!r} returns {len(output)} outputs, '
-                f"but the point is {point!r}. Pick one: '{name}[0]' to "
-                f"'{name}[{len(output) - 1}]'."
-            )
-        output = output[index]
-    elif index is not None:
-        raise ValueError(
-            f'The {side} module {name!r} returns one {type(output).__name__}, '
-            f'so {point!r} has nothing to pick from. Write {name!r}.'
-        )
-    if not isinstance(output, Tensor):
-        raise ValueError(
-            f'Expected a tensor at the {side} point {point!r}, but got '
-            f'{type(output).__name__}. Choose a module inside it.'
-        )
-    return output
-
-
-def check_calls(
-    calls: Counter[str], names: Sequence[str] | dict[str, Any], side: str
-) -> None:
-    """Raise unless each named module ran exactly once."""
-    for name in names:
-        if calls[name] == 0:
-            raise RuntimeError(
-                f'The {side} point {name!r} exists but did not run in this '
-                'pass, so there is nothing to distil. Choose a module that '
-                'takes part in training.'
-            )
-        if calls[name] > 1:
-            raise RuntimeError(
-                f'The {side} point {name!r} ran {calls[name]} times in one '
-                'pass (a head shared over levels does), so its feature is '
-                'ambiguous. Choose a module that runs once, such as the one '
-                'before it on each level.'
-            )

@@ -18,7 +18,9 @@ from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmmgd.models.connectors import MGDConnector
-from mmmgd.points.dry_pass import blank_image, forward_tensor, quiet
+from mmmgd.points.dry_pass import DryPass
+from mmmgd.points.forward import quiet, run_blank
+from mmmgd.points.image_size import Size
 from mmmgd.points.tap import FeatureTap
 
 # A backward pass computes two products for each of the forward pass.
@@ -44,8 +46,8 @@ class Counter(FlopCounterMode):
 
 
 @torch.no_grad()
-def model_flops(model: nn.Module, size: int) -> tuple[int, str]:
-    """Count one image of size x size pixels through the whole model.
+def model_flops(model: nn.Module, image: Size) -> tuple[int, str]:
+    """Count one image of that size through the whole model.
 
     Returns:
         The count, and where the pass ended if the model needs labels to go
@@ -58,8 +60,8 @@ def model_flops(model: nn.Module, size: int) -> tuple[int, str]:
         for name, part in parts.items()
     ]
     try:
-        with quiet(model), counter:
-            forward_tensor(model, blank_image(model, size))
+        with counter:
+            run_blank(model, image)
     except Exception:  # of any kind: a head that misses its labels
         return counter.flops, ', '.join(waiting) or f'part of {[*parts][-1]}'
     finally:
@@ -69,11 +71,11 @@ def model_flops(model: nn.Module, size: int) -> tuple[int, str]:
 
 
 @torch.no_grad()
-def teacher_flops(model: nn.Module, points: Sequence[str], size: int) -> int:
+def teacher_flops(model: nn.Module, seen: DryPass) -> int:
     """Count one image up to the deepest of the points, where a pass ends."""
-    tap = FeatureTap(model, points, 'teacher')
-    with quiet(model), Counter() as counter, tap.record(stop=True):
-        forward_tensor(model, blank_image(model, size))
+    tap = FeatureTap(model, list(seen.shapes), 'teacher')
+    with Counter() as counter, tap.record(stop=True):
+        run_blank(model, seen.image, seen.way)
     return counter.flops
 
 

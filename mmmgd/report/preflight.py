@@ -1,7 +1,6 @@
 """What is about to be trained, in twenty lines, and what looks wrong in it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +10,8 @@ from torch import nn
 
 from mmmgd.checkpoints.reading import local_path
 from mmmgd.models.distill import MGDDistill
-from mmmgd.points.candidates import stride_of
-from mmmgd.points.dry_pass import SIZE, dry_pass
+from mmmgd.points.dry_pass import DryPass
+from mmmgd.points.layout import Shape, stride_of
 from mmmgd.points.pairs import Pair
 from mmmgd.teacher.normalization import normalization_of
 from mmmgd.teacher.teacher import Teacher
@@ -46,20 +45,17 @@ def preflight(model: MGDDistill, cfg: Config, processes: int = 1) -> Report:
         cfg: The whole config.
         processes: World size.
     """
+    height, width = model.seen.image
     report = Report(
-        [f'Before step 1 (features of a {SIZE}x{SIZE} image):'], []
+        [f'Before step 1 (features of a {height}x{width} image):'], []
     )
-    _teacher(report, model.teacher)
+    for name, teacher in model.teachers.items():
+        _teacher(report, name, teacher)
     report.add('inherited', inherited_text(model))
-    pairs = _pairs(model)
-    points = [pair.student for _, pair, _ in pairs]
-    shapes = dry_pass(model.student, points, 'student').shapes
-    for name, pair, _ in pairs:
-        student = _feature(pair.student, shapes[pair.student])
-        teacher = _feature(pair.teacher, model.teacher.shapes[pair.teacher])
-        report.add(name, f'{student} <- {teacher}')
+    for row in _pairs(model):
+        report.add(row.name, row.text())
     _input(report, model)
-    _costs(report, model, pairs, shapes)
+    _costs(report, model)
     text, warning = batch_text(cfg, processes)
     report.add('batch', text)
     report.warnings.extend([warning] if warning else [])
@@ -79,22 +75,24 @@ def sha256(path: str | Path) -> str:
 
 
 def inherited_text(model: MGDDistill) -> str:
-    """Say which tensors of the student start from the teacher's."""
+    """Say which tensors of the student start from a teacher's."""
     counts = {
         part: len(model.student.get_submodule(part).state_dict())
-        for part in model.inherit
+        for parts in model.inherit.values()
+        for part in parts
     }
     if not counts:
         return 'nothing'
     return f'{sum(counts.values())} tensors: ' + ', '.join(counts)
 
 
-def _teacher(report: Report, teacher: Teacher) -> None:
-    report.add('teacher', f'{type(teacher.module).__name__} ({teacher.name})')
+def _teacher(report: Report, name: str, teacher: Teacher) -> None:
+    head = f'teacher {name}'.rstrip()
+    report.add(head, f'{type(teacher.module).__name__} ({teacher.name})')
     if teacher.checkpoint is False:
         report.add('', 'random weights (checkpoint=False)')
         report.warnings.append(
-            '[teacher-weights] The teacher has random weights (teacher.'
+            f'[teacher-weights] The {head} has random weights (teacher.'
             'checkpoint=False). Name the file of a trained one, unless this '
             'is a test.'
         )
@@ -110,59 +108,88 @@ def _teacher(report: Report, teacher: Teacher) -> None:
         report.add('', f'{n}/{n} tensors of the part that is used')
 
 
-def _pairs(model: Any) -> list[tuple[str, Pair, nn.Module | None]]:
+class Row(NamedTuple):
+    """A pair of points, as the report names it."""
+
+    name: str
+    pair: Pair
+    connector: nn.Module | None
+    student: DryPass
+    teacher: DryPass
+    resize: str | None
+
+    def text(self) -> str:
+        """Return both points with shape and stride."""
+        student = _feature(self.pair.student, self.student)
+        teacher = _feature(self.pair.teacher, self.teacher)
+        return f'{student} <- {teacher}'
+
+    def generated(self) -> Shape:
+        """Return the shape of what the connector is given."""
+        n, c, *grid = self.student.shapes[self.pair.student]
+        if self.resize == 'student':
+            grid = list(self.teacher.shapes[self.pair.teacher][2:])
+        return n, c, *grid
+
+
+def _pairs(model: Any) -> list[Row]:
     """List each pair with its name in the log and its connector."""
     return [
-        row
+        Row(*row, model.seen, model.teachers[term.teacher].seen, term.resize)
         for term in model.terms.values()
         for row in zip_longest(term.log_names, term.pairs, term.connectors)
     ]
 
 
-def _feature(point: str, shape: Sequence[int]) -> str:
-    stride = stride_of(shape, SIZE)
+def _feature(point: str, seen: DryPass) -> str:
+    shape = seen.shapes[point]
+    is_map = seen.layouts[point].is_map
+    stride = stride_of(shape, seen.image) if is_map else None
     size = 'x'.join(map(str, shape[1:]))
     return f'{point} {size}' + (f' /{stride:g}' if stride else '')
 
 
 def _input(report: Report, model: MGDDistill) -> None:
     student = normalization_of(getattr(model, 'data_preprocessor', None))
-    teacher = normalization_of(
-        getattr(model.teacher.module, 'data_preprocessor', None)
-    )
     report.add('input', f'student: {student}')
-    if teacher is None:
-        report.add('', 'teacher: states none, gets the same')
-        report.warnings.append(
-            '[teacher-input] The config of the teacher states no '
-            "`data_preprocessor`, so it gets the student's input "
-            f'({student}). If it was trained on another one, its features '
-            'are meaningless: write it into teacher.config.'
+    for name, teacher in model.teachers.items():
+        head = f'teacher {name}'.rstrip()
+        theirs = normalization_of(
+            getattr(teacher.module, 'data_preprocessor', None)
         )
-    elif teacher == student:
-        report.add('', 'teacher: the same')
-    else:
-        report.add('', f'teacher: re-normalised, {teacher}')
+        size = teacher.seen.image
+        resized = f', at {size[0]}x{size[1]}' * (size != model.seen.image)
+        if theirs is None:
+            report.add('', f'{head}: states none, gets the same{resized}')
+            report.warnings.append(
+                f'[teacher-input] The config of the {head} states no '
+                "`data_preprocessor`, so it gets the student's input "
+                f'({student}). If it was trained on another one, its features '
+                'are meaningless: write it into teacher.config.'
+            )
+        elif theirs == student:
+            report.add('', f'{head}: the same{resized}')
+        else:
+            report.add('', f'{head}: re-normalised, {theirs}{resized}')
 
 
-def _costs(
-    report: Report,
-    model: MGDDistill,
-    pairs: Sequence[tuple[str, Pair, nn.Module | None]],
-    shapes: Mapping[str, tuple[int, ...]],
-) -> None:
+def _costs(report: Report, model: MGDDistill) -> None:
     """Add parameters, FLOPs and shares of the step."""
-    teacher = model.teacher
-    connectors = [(c, shapes[p.student]) for _, p, c in pairs if c is not None]
-    student_cost, missing = model_flops(model.student, SIZE)
+    connectors = [
+        (row.connector, row.generated())
+        for row in _pairs(model)
+        if row.connector is not None
+    ]
+    teachers = model.teachers.values()
+    student_cost, missing = model_flops(model.student, model.seen.image)
     costs = [
         student_cost,
-        teacher_flops(teacher.module, list(teacher.shapes), SIZE),
+        sum(teacher_flops(t.module, t.seen) for t in teachers),
         sum(connector_flops(c, shape) for c, shape in connectors),
     ]
     sizes = [
         parameters_of(model.student),
-        parameters_of(teacher.module),
+        parameters_of(*(t.module for t in teachers)),
         parameters_of(*(c for c, _ in connectors)),
     ]
     notes = [

@@ -6,11 +6,12 @@ from typing import Any
 
 from mmmgd.points.candidates import (
     Candidate,
-    candidates,
     propose_pairs,
     readable,
 )
 from mmmgd.points.dry_pass import dry_pass
+from mmmgd.points.image_size import LADDER, Size
+from mmmgd.points.listing import Listed, first_complete
 from mmmgd.points.pairs import Pair
 
 from .data_facts import same_classes
@@ -62,10 +63,7 @@ def propose(
         ValueError: If there is nothing to pair, or the method does not fit.
     """
     recipe = RECIPES[task]
-    points = (
-        candidates(student.model, trained=True)[0],
-        candidates(teacher.model)[0],
-    )
+    points = _listed(student, teacher)
     chosen = _named(student, teacher, pairs) if pairs else _proposed(*points)
     weight, weight_why = loss_weight(recipe, student, teacher)
     term = dict(
@@ -73,8 +71,11 @@ def propose(
         connector=connector_of(recipe, method),
         loss=dict(type='mmmgd.MGDLoss', loss_weight=weight),
     )
+    if any(s[2:] != t[2:] for _, s, t in chosen):
+        term['resize'] = 'teacher'
     result = Proposal({'loss_mgd': term})
     result.why = {
+        'resize': "the teacher's maps take the size of the student's",
         'points': '\n'.join(_shapes(*one) for one in chosen),
         'connector': f'what is hidden, and λ, its share: {recipe.source}',
         'loss_weight': weight_why,
@@ -93,6 +94,22 @@ def propose(
     return result
 
 
+def _listed(
+    student: Side, teacher: Side
+) -> tuple[list[Candidate], list[Candidate]]:
+    """List the points of both on the first image that they get through."""
+
+    def attempt(size: Size) -> list[Listed]:
+        return [
+            Listed.of('student', student.model, size, trained=True),
+            Listed.of('teacher', teacher.model, size),
+        ]
+
+    sizes = [student.crop] if student.crop else LADDER
+    mine, theirs = first_complete(sizes, attempt)
+    return mine.points, theirs.points
+
+
 def _proposed(
     student: Sequence[Candidate], teacher: Sequence[Candidate]
 ) -> list[Chosen]:
@@ -103,7 +120,7 @@ def _proposed(
             for side in (student, teacher)
         ]
         raise ValueError(
-            'Expected maps of the same stride in neck or backbone of both '
+            'Expected maps in neck or backbone of both '
             f'models, but the strides of the student are {strides[0]}, those '
             f'of the teacher {strides[1]}. `python -m mmmgd inspect STUDENT '
             '--teacher TEACHER --all` lists all points; name pairs yourself '
@@ -116,11 +133,12 @@ def _named(
     student: Side, teacher: Side, pairs: Sequence[Pair]
 ) -> list[Chosen]:
     """Look up what a user has named; kind errors come from the dry pass."""
-    mine = dry_pass(student.model, [p.student for p in pairs], 'student')
-    theirs = dry_pass(teacher.model, [p.teacher for p in pairs], 'teacher')
-    return [
-        (p, mine.shapes[p.student], theirs.shapes[p.teacher]) for p in pairs
-    ]
+    size = student.crop
+    mine = dry_pass(student.model, [p.student for p in pairs], 'student', size)
+    theirs = dry_pass(
+        teacher.model, [p.teacher for p in pairs], 'teacher', mine.image
+    )
+    return [(p, mine.shape(p.student), theirs.shape(p.teacher)) for p in pairs]
 
 
 def _shapes(pair: Pair, student: Shape, teacher: Shape) -> str:

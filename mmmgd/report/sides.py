@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import nn
 
+from mmmgd.config import Size
+
 from .data_facts import Classes, same_classes
 from .recipes import BACKBONES, Recipe
 
@@ -17,11 +19,13 @@ class Side:
         model: The model, built.
         dataset: Config of the data set that it is trained on.
         classes: Its classes; None if only the data tell.
+        crop: Height and width of its training images, where they are stated.
     """
 
     model: nn.Module
     dataset: dict[str, Any] = field(default_factory=dict)
     classes: Classes = None
+    crop: Size | None = None
 
 
 def loss_weight(

@@ -1,7 +1,6 @@
 """The same image in the numbers that each of two models was trained on."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -34,8 +33,6 @@ class Normalization(NamedTuple):
 
 # How MMEngine and mmdet, mmseg and mmpretrain name one setting.
 FLIPS = ('_channel_conversion', 'channel_conversion', 'to_rgb')
-# Batch augmentations that leave each image where it is.
-IN_PLACE = {'BatchFixedSizePad'}
 
 
 def normalization_of(preprocessor: nn.Module | None) -> Normalization | None:
@@ -90,57 +87,6 @@ def renormalize(
         image[:, height:] = target.pad_value
         image[:, :, width:] = target.pad_value
     return outputs
-
-
-def input_adapter(
-    student: nn.Module, teacher: nn.Module
-) -> Callable[..., Tensor]:
-    """Return the function that turns the student's batch into the teacher's.
-
-    It is called as ``adapt(inputs, image_sizes)``. A teacher that states no
-    normalisation takes what comes. Where the two differ, the student's
-    preprocessor adds ``image_sizes`` to each training batch from now on.
-    """
-    preprocessor: Any = getattr(student, 'data_preprocessor', None)
-    source = normalization_of(preprocessor)
-    target = normalization_of(getattr(teacher, 'data_preprocessor', None))
-    if source is None or target is None:
-        source = target = Normalization(False, (0.0,), (1.0,), 0.0)
-    if source != target:
-        preprocessor.register_forward_hook(_note_sizes, with_kwargs=True)
-    return partial(renormalize, source=source, target=target)
-
-
-def _note_sizes(
-    preprocessor: nn.Module, args: tuple, kwargs: dict, output: Any
-) -> Any:
-    """Add to a training batch the size of each image before padding.
-
-    Labels have it only in some codebases, and not always right.
-    """
-    given = dict(zip(('data', 'training'), args, strict=False), **kwargs)
-    if not given.get('training') or not isinstance(output, dict):
-        return output
-    sizes = [tuple(image.shape[-2:]) for image in given['data']['inputs']]
-    if _moves_images(preprocessor):
-        divisor = getattr(preprocessor, 'pad_size_divisor', 1)
-        if len(set(sizes)) > 1 or any(x % divisor for x in sizes[0]):
-            raise RuntimeError(
-                'The teacher expects another input normalisation than the '
-                'student. It cannot be given exactly here, because '
-                '`data_preprocessor.batch_augments` mixes or resizes images '
-                'that are already padded. Remove `batch_augments`, or give '
-                "the student the teacher's data_preprocessor."
-            )
-        sizes = [tuple(output['inputs'].shape[-2:])] * len(sizes)
-    return {**output, 'image_sizes': sizes}
-
-
-def _moves_images(preprocessor: nn.Module) -> bool:
-    augments: Any = getattr(preprocessor, 'batch_augments', None) or ()
-    if not isinstance(augments, (nn.ModuleList, tuple)):
-        augments = (augments,)
-    return any(type(a).__name__ not in IN_PLACE for a in augments)
 
 
 def _numbers(values: Tensor | None, default: float) -> tuple[float, ...]:

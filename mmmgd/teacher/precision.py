@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmmgd.ops import has_bfloat16
-from mmmgd.points.tap import split_point
+from mmmgd.points.paths import split_point
 
 DTYPES = ('float32', 'bfloat16', 'float16')
 

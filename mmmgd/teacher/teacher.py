@@ -1,21 +1,23 @@
 """The teacher: built from any config, strictly loaded, frozen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from mmengine.logging import print_log
-from torch import Tensor
+from torch import Tensor, nn
 
-from mmmgd.checkpoints.state_dicts import read_state_dict
-from mmmgd.points.dry_pass import DryPass, dry_pass, forward_tensor
+from mmmgd.points.blank import blank_samples
+from mmmgd.points.dry_pass import DryPass, dry_pass
+from mmmgd.points.forward import forward
+from mmmgd.points.image_size import Size
+from mmmgd.points.layout import as_maps
 from mmmgd.points.tap import FeatureTap
 
 from .build import build_frozen, initialise, published_weights
+from .inputs import InputAdapter, InputSize, input_adapter
+from .loading import load_strictly, needed_tensors
 from .precision import Compiler, Precision
-
-# Counts batches and is read in training only; old files do not have it.
-IGNORED = 'num_batches_tracked'
 
 
 class Teacher:
@@ -41,6 +43,13 @@ class Teacher:
             features come in float32. None: as the student.
         compile: Whether to run it through ``torch.compile``: for inputs of
             one shape. Goes on without, with one line in the log, if it fails.
+        input_size: Height and width, or one number for both, at which it gets
+            each batch.
+        multiple_of: Or the number that both are brought to a multiple of,
+            such as 14 for patches of 14x14 pixels.
+        image: Size of the student's image in the dry pass. Defaults to the
+            first of 224, 256, 384 and 512 that works.
+        written: ``layout`` or ``tokens`` of points whose config says it.
 
     Raises:
         FileNotFoundError: If the config does not exist.
@@ -70,7 +79,12 @@ class Teacher:
         parts: Sequence[str] = (),
         dtype: str | torch.dtype | None = None,
         compile: bool = False,
+        input_size: int | Sequence[int] | None = None,
+        multiple_of: int | None = None,
+        image: Size | None = None,
+        written: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
+        self.input_size = InputSize(input_size, multiple_of)
         if checkpoint is True:
             raise ValueError(
                 "Expected the teacher's `checkpoint` to be a path, a URL, "
@@ -84,13 +98,26 @@ class Teacher:
         self.name = config if isinstance(config, str) else 'of a dict'
         self.loaded, self.tensors = False, 0
         self._parts = tuple(f'{part}.' for part in parts)
-        self._pass: DryPass = dry_pass(self.module, points, 'teacher')
-        self.shapes = self._pass.shapes
-        self._tap = FeatureTap(self.module, points, 'teacher')
+        self.seen: DryPass = dry_pass(
+            self.module,
+            points,
+            'teacher',
+            image and self.input_size.of(image),
+            written,
+        )
+        self.shapes = self.seen.shapes
+        self._tap = FeatureTap(self.module, list(self.shapes), 'teacher')
         self._precision = Precision(dtype)
-        self._compiler = Compiler(self.module, points, self._pass.entered)
+        self._compiler = Compiler(self.module, points, self.seen.entered)
         if compile:
             self._compiler.start()
+        self.adapt: InputAdapter | None = None
+
+    def listen(self, student: nn.Module) -> None:
+        """Take the batches of a student from now on, as they are for it."""
+        self.adapt = input_adapter(
+            student, self.module, self.input_size, self.seen.way.samples
+        )
 
     def load(self) -> None:
         """Load the weights, strictly for all that runs, and report it.
@@ -103,51 +130,70 @@ class Teacher:
             ValueError: If it is damaged, does not fit the part that runs, or
                 holds what is not finite there.
         """
-        needed = [
-            k
-            for k in self.module.state_dict()
-            if self._wants(k) and not k.endswith(IGNORED)
-        ]
+        count = len(needed_tensors(self.module, self.wants))
         source = 'random weights (checkpoint=False)'
         if self.checkpoint is False:
             initialise(self.module)
         else:
-            self._load_strictly(str(self.checkpoint), set(needed))
-            source = repr(self.checkpoint)
-        self.loaded, self.tensors = True, len(needed)
+            source = str(self.checkpoint)
+            load_strictly(self.module, source, self.wants, self.name)
+            source = repr(source)
+        self.loaded, self.tensors = True, count
         print_log(
             f'Teacher {type(self.module).__name__} ({self.name}): '
-            f'{len(needed)}/{len(needed)} tensors of the part that is used, '
+            f'{count}/{count} tensors of the part that is used, '
             f'from {source}.',
             logger='current',
         )
 
+    def wants(self, key: str) -> bool:
+        """Whether the tensor of that name is used."""
+        return key.startswith(self._parts) or self.seen.runs(key)
+
     @torch.no_grad()
-    def extract(self, inputs: Tensor) -> dict[str, Tensor]:
+    def extract(
+        self, inputs: Tensor, images: Sequence[Size] | None = None
+    ) -> dict[str, Tensor]:
         """Return the feature of each point; nothing after the last one runs.
 
         Args:
-            inputs: Images with shape (N, 3, H, W), normalised for it.
+            inputs: Images with shape (N, C, H, W), normalised for the student
+                that it listens to, else for itself.
+            images: Height and width of each image without its padding. None
+                means that nothing is padded.
+
+        Returns:
+            Maps with shape (N, C, H, W); what is no map, as it is.
         """
         if not self.loaded:
             raise RuntimeError(
                 'The teacher has no weights yet: call `init_weights()` of '
                 'MGDDistill before the first step, as the Runner does.'
             )
+        if self.adapt is not None:
+            inputs, images = self.adapt(inputs, images)
         try:
-            features = self._record(inputs)
+            features = self._record(inputs, images)
         except Exception as error:
             if not self._compiler.stop(error):
                 raise
-            features = self._record(inputs)
+            features = self._record(inputs, images)
+        size = inputs.shape[-2], inputs.shape[-1]
+        features = as_maps(features, self.seen.layouts, size)
         return self._precision.restore(features)
 
-    def _record(self, inputs: Tensor) -> dict[str, Tensor]:
+    def _record(
+        self, inputs: Tensor, images: Sequence[Size] | None
+    ) -> dict[str, Tensor]:
+        samples, size = None, (inputs.shape[-2], inputs.shape[-1])
+        if self.seen.way.samples:  # for the sizes in them, not for labels
+            images = images or [size] * len(inputs)
+            samples = blank_samples(self.module, size, images)
         with (
             self._tap.record(stop=True) as features,
             self._precision.context(inputs.device),
         ):
-            forward_tensor(self.module, inputs)
+            forward(self.module, inputs, self.seen.way, samples)
         return features
 
     def free(self) -> None:
@@ -162,45 +208,3 @@ class Teacher:
     def __deepcopy__(self, memo: dict) -> 'Teacher':
         """Share the frozen model between copies of the owner."""
         return self
-
-    def _load_strictly(self, path: str, needed: set[str]) -> None:
-        state: Any = read_state_dict(path)
-        known = self.module.state_dict()
-        for key in list(state):
-            # A name without a dot may be a tensor that a trainer left there.
-            left = '.' not in key and key not in known
-            if left or not self._wants(key):
-                del state[key]
-        try:
-            report = self.module.load_state_dict(state, strict=False)
-        except RuntimeError as error:  # widths differ
-            raise ValueError(self._misfit(path, [str(error)])) from error
-        problems = [
-            f'{word}: {", ".join(keys[:5])}'
-            + (f' and {len(keys) - 5} more' if len(keys) > 5 else '')
-            for word, keys in (
-                ('missing', [k for k in report.missing_keys if k in needed]),
-                ('not in the model', report.unexpected_keys),
-            )
-            if keys
-        ]
-        if problems:
-            raise ValueError(self._misfit(path, problems))
-        for key, tensor in state.items():
-            if not tensor.isfinite().all():
-                raise ValueError(
-                    f'Expected finite weights of the teacher, but {key!r} in '
-                    f'{path!r} is not: its training had diverged. Take an '
-                    'earlier file of it (teacher.checkpoint).'
-                )
-
-    def _wants(self, key: str) -> bool:
-        return key.startswith(self._parts) or self._pass.runs(key)
-
-    def _misfit(self, path: str, problems: Sequence[str]) -> str:
-        return (
-            f'Expected weights of {type(self.module).__name__} ({self.name}) '
-            f'in {path!r}, but the file does not fit the part of the teacher '
-            f'that is used. {"; ".join(problems)}. Name the file that belongs '
-            "to the teacher's config."
-        )

@@ -13,7 +13,8 @@ from mmmgd.config import read_config
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
 MGD = str(CONFIGS / 'classification_mgd.py')
-PAIR = "'backbone.layer4',  # (32, 32, 32) <- (256, 32, 32), stride 4"
+# at the crop of 8x8 pixels that the demo trains on
+PAIR = "'backbone.layer4',  # (32, 2, 2) <- (256, 2, 2), stride 4"
 
 
 @pytest.fixture
@@ -36,10 +37,11 @@ def test_points_pairs_and_report_without_data_or_weights(inspect):
     out = inspect(MGD, '--processes', '8').out
     for side, width in (('student', 32), ('teacher', 256)):
         points = _section(out, f'Points of the {side}')
-        row = rf'backbone\.layer4 +\(1, {width}, 32, 32\) +/4\n'
+        row = rf'backbone\.layer4 +\(1, {width}, 2, 2\) +/4\n'
         assert re.search(row, points)
     assert PAIR in _section(out, 'Proposed `points`')
     report = out.partition('Before step 1')[2]
+    assert report.startswith(' (features of a 8x8 image)')
     assert 'no file yet: work_dirs/demo/classification/teacher/last.pth' in (
         report
     )
@@ -88,7 +90,7 @@ def test_a_detector_is_paired_at_each_level(inspect):
     assert [p.split("'")[1] for p in pairs] == [
         f'neck.fpn_convs.{i}.conv' for i in range(5)
     ]
-    assert 'loss_mgd.4  neck.fpn_convs.4.conv 32x1x1 /128' in out
+    assert 'loss_mgd.4  neck.fpn_convs.4.conv 32x2x2 /128' in out
     assert 'max_norm=35, norm_type=2' in out
 
 

@@ -27,7 +27,7 @@ BAD_TERMS = {
     'another stride': (
         dict(points=dict(student='backbone.layer3',
                          teacher='backbone.layer4')),
-        'same height and width.*32, 32.*16, 16',
+        "56, 56.*28, 28.*resize='teacher' brings.*to 56x56, resize='stu",
     ),
     'no connector for another width': (
         dict(connector=None), '32 channels.*teacher 48.*no connector'

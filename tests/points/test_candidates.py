@@ -13,10 +13,10 @@ def model(classifier_cfg):
 
 
 def test_each_point_works_and_has_this_shape(model):
-    points, reason = candidates(model, 64)
+    points, reason = candidates(model, (64, 64))
     assert reason == '' and len(points) > 30
     names = [c.point for c in points]
-    shapes = dry_pass(model, names, 'student', 64).shapes
+    shapes = dry_pass(model, names, 'student', (64, 64)).shapes
     assert {c.point: c.shape for c in points} == shapes
     model.eval()
     with FeatureTap(model, names, 'student').record() as features:
@@ -25,7 +25,7 @@ def test_each_point_works_and_has_this_shape(model):
 
 
 def test_what_is_overwritten_or_runs_twice_is_left_out(model):
-    names = {c.point for c in candidates(model, 64)[0]}
+    names = {c.point for c in candidates(model, (64, 64))[0]}
     left_out = {
         'backbone.layer4.0.bn1',  # ReLU works in place
         'backbone.layer4.0.relu',  # for both convolutions
@@ -44,13 +44,15 @@ def test_frozen_stages_are_left_out_of_a_student(classifier_cfg):
     cfg = classifier_cfg()
     cfg['backbone']['frozen_stages'] = 2
     model = MODELS.build(cfg)
-    names = {c.point for c in candidates(model, 64, trained=True)[0]}
+    names = {c.point for c in candidates(model, (64, 64), trained=True)[0]}
     assert 'backbone.layer3' in names and 'backbone.layer2' not in names
-    assert 'backbone.layer2' in {c.point for c in candidates(model, 64)[0]}
+    assert 'backbone.layer2' in {
+        c.point for c in candidates(model, (64, 64))[0]
+    }
 
 
 def test_strides(model):
-    strides = {c.point: c.stride for c in candidates(model, 64)[0]}
+    strides = {c.point: c.stride for c in candidates(model, (64, 64))[0]}
     assert strides['backbone.layer1'] == 1
     assert strides['backbone.layer4'] == 8
     assert strides['head'] is None
@@ -59,7 +61,9 @@ def test_strides(model):
 def test_a_tuple_offers_its_parts(classifier_cfg):
     cfg = classifier_cfg()
     cfg['backbone']['out_indices'] = (1, 3)
-    points = {c.point: c.shape for c in candidates(MODELS.build(cfg), 64)[0]}
+    points = {
+        c.point: c.shape for c in candidates(MODELS.build(cfg), (64, 64))[0]
+    }
     assert points['backbone[0]'] == (1, 8, 32, 32)
     assert points['backbone[1]'] == (1, 32, 8, 8)
     assert 'backbone' not in points
@@ -68,7 +72,7 @@ def test_a_tuple_offers_its_parts(classifier_cfg):
 def test_a_head_that_needs_labels_ends_the_list(classifier_cfg):
     cfg = classifier_cfg()
     cfg['head']['in_channels'] = 5
-    points, reason = candidates(MODELS.build(cfg), 64)
+    points, reason = candidates(MODELS.build(cfg), (64, 64))
     assert 'RuntimeError' in reason
     assert {'backbone.layer4', 'neck'} <= {c.point for c in points}
 
@@ -82,9 +86,13 @@ def test_classifiers_are_paired_at_the_last_stage(model, classifier_cfg):
         )
     )
     wide = MODELS.build(classifier_cfg(width=6))
-    (pair,) = propose_pairs(candidates(model)[0], candidates(wide)[0])
+    (pair,) = propose_pairs(
+        candidates(model, (128, 128))[0], candidates(wide, (128, 128))[0]
+    )
     assert [c.point for c in pair] == ['backbone.layer4'] * 2
-    (pair,) = propose_pairs(candidates(model)[0], candidates(other)[0])
+    (pair,) = propose_pairs(
+        candidates(model, (128, 128))[0], candidates(other, (128, 128))[0]
+    )
     assert [c.point for c in pair] == [
         'backbone.layer4',
         'backbone.layer3',
@@ -102,7 +110,7 @@ def test_necks_are_paired_at_each_level(classifier_cfg):
             out_channels=2 * width,
             num_outs=4,
         )
-        return candidates(MODELS.build(cfg))[0]
+        return candidates(MODELS.build(cfg), (128, 128))[0]
 
     pairs = propose_pairs(detector(4), detector(6))
     # The fourth output is only pooled from the third.

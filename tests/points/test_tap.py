@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from mmmgd.points.tap import FeatureTap, Released, split_point
+from mmmgd.points.paths import split_point
+from mmmgd.points.tap import FeatureTap, Released
 
 
 class Net(nn.Module):
@@ -93,6 +94,41 @@ def test_a_point_that_means_no_single_tensor_is_refused(point, message):
             net(_image())
 
 
+def test_each_run_of_a_module_is_a_point():
+    net, x = Net(), _image()
+    tap = FeatureTap(net, ['head@0', 'head@1'], 'student')
+    with tap.record() as features:
+        outputs = net(x)
+    assert torch.equal(features['head@0'], outputs[0])
+    assert torch.equal(features['head@1'], outputs[1])
+    with tap.record(stop=True) as features:  # not before the second run
+        net(x)
+    assert set(features) == {'head@0', 'head@1'}
+    with (
+        pytest.raises(RuntimeError, match="'head@2' exists but did not run"),
+        FeatureTap(net, ['head@2'], 'student').record(),
+    ):
+        net(x)
+
+
+def test_named_outputs_are_picked_by_name_or_number():
+    from torchvision.ops import FeaturePyramidNetwork
+
+    net = FeaturePyramidNetwork([4, 4], 2)
+    maps = {'fine': torch.randn(1, 4, 8, 8), 'coarse': torch.randn(1, 4, 4, 4)}
+    outer = nn.Sequential(net)
+    with FeatureTap(outer, ['0[coarse]', '0[0]'], 'x').record() as features:
+        outputs = outer(maps)
+    assert torch.equal(features['0[coarse]'], outputs['coarse'])
+    assert torch.equal(features['0[0]'], outputs['fine'])
+    message = r"returns 2 outputs.*'0\[fine\]' to '0\[coarse\]'"
+    with (
+        pytest.raises(ValueError, match=message),
+        FeatureTap(outer, ['0'], 'x').record(),
+    ):
+        outer(maps)
+
+
 @pytest.mark.parametrize(
     'points',
     [['second'], ['second', 'split[0]'], ['first', 'second', 'split[1]']],
@@ -111,9 +147,12 @@ def test_a_feature_that_is_overwritten_in_place_is_refused(points):
 @pytest.mark.parametrize(
     ('point', 'expected'),
     [
-        ('neck[0]', ('neck', 0)),
-        ('neck[-1]', ('neck', -1)),
-        ('neck.fpn_convs.0.conv', ('neck.fpn_convs.0.conv', None)),
+        ('neck[0]', ('neck', 0, None)),
+        ('neck[-1]', ('neck', -1, None)),
+        ('fpn[pool]', ('fpn', 'pool', None)),
+        ('head.convs.3@0', ('head.convs.3', None, 0)),
+        ('head[1]@12', ('head', 1, 12)),
+        ('neck.fpn_convs.0.conv', ('neck.fpn_convs.0.conv', None, None)),
     ],
 )
 def test_points_are_split(point, expected):

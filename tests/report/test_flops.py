@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import ResNet18_Weights, resnet18
 
+from mmmgd.points.dry_pass import dry_pass
 from mmmgd.report.flops import (
     Counter,
     connector_flops,
@@ -54,7 +55,7 @@ def test_a_deformable_convolution_counts_as_a_plain_one():
 
 def test_a_known_network():
     model = resnet18()
-    flops, missing = model_flops(model, 224)
+    flops, missing = model_flops(model, (224, 224))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.eval()(torch.zeros(1, 3, 224, 224))
     assert flops == counter.get_total_flops() / 2  # it counts both
@@ -70,7 +71,7 @@ def test_counting_changes_nothing(classifier_cfg):
     model.head.eval()
     state = {k: v.clone() for k, v in model.state_dict().items()}
     random = torch.get_rng_state()
-    model_flops(model, 64)
+    model_flops(model, (64, 64))
     assert all(torch.equal(state[k], v) for k, v in model.state_dict().items())
     assert model.backbone.training and not model.head.training
     assert torch.equal(torch.get_rng_state(), random)
@@ -81,8 +82,8 @@ def test_what_runs_without_labels_is_counted(classifier_cfg):
     cfg = classifier_cfg()
     cfg['head']['in_channels'] = 5  # as good as a head that needs labels
     model = MODELS.build(cfg)
-    whole, _ = model_flops(MODELS.build(classifier_cfg()), 64)
-    flops, missing = model_flops(model, 64)
+    whole, _ = model_flops(MODELS.build(classifier_cfg()), (64, 64))
+    flops, missing = model_flops(model, (64, 64))
     head = 32 * 16 + 16 * 10
     assert (flops, missing) == (whole - head, 'part of head')
 
@@ -94,8 +95,9 @@ def test_of_the_teacher_only_what_runs_is_counted(classifier_cfg):
     with Counter() as counter, torch.no_grad():
         x = trunk.norm1(trunk.conv1(torch.zeros(1, 3, 64, 64)))
         trunk.layer2(trunk.layer1(x))
-    assert 0 < counter.flops < model_flops(model, 64)[0]
-    assert teacher_flops(model, ['backbone.layer2'], 64) == counter.flops
+    assert 0 < counter.flops < model_flops(model, (64, 64))[0]
+    seen = dry_pass(model, ['backbone.layer2'], 'teacher', (64, 64))
+    assert teacher_flops(model, seen) == counter.flops
 
 
 @pytest.mark.parametrize('cheap', [None, True])

@@ -66,10 +66,10 @@ def test_points_with_shape_and_stride(build, distiller_cfg):
     cfg['distill']['loss_mgd']['points'] = [pair, 'backbone.layer4']
     report = preflight(build(cfg), CFG)
     assert _line(report, 'loss_mgd.0') == (
-        'backbone.layer3 16x32x32 /4 <- backbone.layer3.1.conv2 24x32x32 /4'
+        'backbone.layer3 16x56x56 /4 <- backbone.layer3.1.conv2 24x56x56 /4'
     )
     assert _line(report, 'loss_mgd.1') == (
-        'backbone.layer4 32x16x16 /8 <- backbone.layer4 48x16x16 /8'
+        'backbone.layer4 32x28x28 /8 <- backbone.layer4 48x28x28 /8'
     )
 
 
@@ -78,13 +78,13 @@ def test_parameters_and_shares(build, distiller_cfg):
 
     model = build(distiller_cfg()).eval()
     report = preflight(model, CFG)
-    image = torch.zeros(1, 3, 128, 128)
+    image = torch.zeros(1, 3, 224, 224)
     connector = model.terms['loss_mgd'].connectors[0]
     teacher = model.teacher.module
     runs = {
         'student': lambda: model.student(image),
         'teacher': lambda: teacher.backbone(image),
-        'connectors': lambda: connector(torch.zeros(1, 32, 16, 16)),
+        'connectors': lambda: connector(torch.zeros(1, 32, 28, 28)),
     }
     parts = dict(student=model.student, teacher=teacher, connectors=connector)
     flops = {}
@@ -202,5 +202,5 @@ def test_a_teacher_of_another_framework_gets_a_report(build, distiller_cfg):
         student='backbone.layer4', teacher='0'
     )
     report = preflight(MODELS.build(cfg), CFG)
-    assert '<- 0 48x16x16 /8' in _line(report, 'loss_mgd')
+    assert '<- 0 48x28x28 /8' in _line(report, 'loss_mgd')
     assert any('[teacher-input]' in w for w in report.warnings)

@@ -52,13 +52,11 @@ def _features(model, data):
     teacher = model.teacher.module
     own = teacher.data_preprocessor(copy.deepcopy(data), True)['inputs']
     ours = model.data_preprocessor(data, True)
-    inputs = model._adapt(ours['inputs'], ours.get('image_sizes'))
-    return (
-        inputs,
-        own,
-        model.teacher.extract(inputs),
-        model.teacher.extract(own),
-    )
+    sizes = ours.get('image_sizes')
+    features = model.teacher.extract(ours['inputs'], sizes)
+    inputs, _ = model.teacher.adapt(ours['inputs'], sizes)
+    model.teacher.adapt = None  # from now on it gets what is its own
+    return inputs, own, features, model.teacher.extract(own)
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -139,7 +137,7 @@ def test_the_same_normalisation_leaves_the_batch_alone(
     distiller_cfg, build, batch
 ):
     model = build(distiller_cfg())
-    assert model._adapt(batch[0], None) is batch[0]
+    assert model.teacher.adapt(batch[0])[0] is batch[0]
     data = dict(inputs=list(batch[0]), data_samples=None)
     assert set(model.data_preprocessor(data, True)) == {
         'inputs',
@@ -202,4 +200,4 @@ def test_a_teacher_that_states_none_takes_what_comes(
 ):
     cfg = distiller_cfg()
     del cfg['teacher']['config']['data_preprocessor']
-    assert build(cfg)._adapt(batch[0], None) is batch[0]
+    assert build(cfg).teacher.adapt(batch[0])[0] is batch[0]

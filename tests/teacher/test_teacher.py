@@ -84,7 +84,7 @@ def test_the_four_forms_of_config(classifier_cfg, tmp_path, monkeypatch):
     for teacher in teachers[1:]:
         assert list(teacher.module.state_dict()) == list(state)
     package = _teacher('mmpretrain::resnet/resnet18_8xb32_in1k.py')
-    assert package.shapes == {POINT: (1, 512, 4, 4)}
+    assert package.shapes == {POINT: (1, 512, 7, 7)}
 
 
 @pytest.mark.parametrize(

@@ -106,14 +106,20 @@ def _blame_teacher(runner: Runner, bad: dict, data_batch: Any) -> str:
     if not any(bad.keys() & {*t.log_names} for t in model.terms.values()):
         return ''
     data = model.data_preprocessor(copy.deepcopy(data_batch), True)
-    inputs = model._adapt(data['inputs'], data.get('image_sizes'))
-    for point, feature in model.teacher.extract(inputs).items():
+    given = data['inputs'], data.get('image_sizes')
+    features = [
+        (teacher, *item)
+        for teacher in model.teachers.values()
+        if teacher.loaded
+        for item in teacher.extract(*given).items()
+    ]
+    for teacher, point, feature in features:
         feature = feature.float()
         if not feature.square().sum().isfinite():
             return (
                 f"The teacher's feature at {point!r} reaches "
                 f'{feature.abs().max():.3g}: its squares overflow float32. Its'
-                f' weights are checkpoint={model.teacher.checkpoint!r}; name a'
+                f' weights are checkpoint={teacher.checkpoint!r}; name a'
                 ' file of trained ones, with the input normalisation that they'
                 ' were trained on.'
             )
