@@ -10,7 +10,12 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 
-from mmmgd.config import check_config, is_distilled, read_config
+from mmmgd.config import (
+    check_config,
+    is_distilled,
+    read_config,
+    teacher_configs,
+)
 from mmmgd.points.dry_pass import blank_image
 
 ROOT = Path(__file__).parents[1] / 'configs'
@@ -26,12 +31,17 @@ def _read(name) -> Config:
     return read_config(str(ROOT / name))
 
 
-def _build(cfg: Config):
-    model = cfg.model
+def _without_weights(cfg, model):
     if is_distilled(cfg):
-        model.teacher.checkpoint = False
+        for teacher in teacher_configs(model.teacher).values():
+            teacher.checkpoint = False
     elif 'distiller' in model:  # MMRazor's algorithm
         model.teacher.pretrained, model.teacher_ckpt = False, None
+
+
+def _build(cfg: Config):
+    model = cfg.model
+    _without_weights(cfg, model)
     student = model.get('student', model.get('architecture', model))
     for part in student.values():  # no download of weights to begin with
         if isinstance(part, dict) and 'Pretrained' in str(
@@ -43,6 +53,7 @@ def _build(cfg: Config):
     for owner in (cfg, student):
         if 'size' in (owner.get('data_preprocessor') or {}):
             owner.data_preprocessor.size = (64, 64)  # see _segmented
+            model.pop('image_size', None)
     if cfg.get('data_preprocessor') is not None:
         model.setdefault('data_preprocessor', cfg.data_preprocessor)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):

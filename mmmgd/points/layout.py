@@ -193,6 +193,8 @@ def _fits_all(seen: Seen, c: int, h: int, w: int) -> bool:
 
 def _fits(grid: Size, image: Size) -> bool:
     """Whether one stride leads from the image to the grid, up to rounding."""
+    if image[0] == image[1]:
+        return grid[0] == grid[1] > 0
     low = max(x / (g + 1) for x, g in zip(image, grid, strict=True))
     high = min(
         x / (g - 1) if g > 1 else inf for x, g in zip(image, grid, strict=True)

@@ -49,7 +49,7 @@ def preflight(model: MGDDistill, cfg: Config, processes: int = 1) -> Report:
     report = Report(
         [f'Before step 1 (features of a {height}x{width} image):'], []
     )
-    for name, teacher in model.teachers.items():
+    for name, teacher in _present(model).items():
         _teacher(report, name, teacher)
     report.add('inherited', inherited_text(model))
     for row in _pairs(model):
@@ -84,6 +84,11 @@ def inherited_text(model: MGDDistill) -> str:
     if not counts:
         return 'nothing'
     return f'{sum(counts.values())} tensors: ' + ', '.join(counts)
+
+
+def _present(model: MGDDistill) -> dict[str, Teacher]:
+    """Return the teachers that have not been freed: by a run resumed late."""
+    return {n: t for n, t in model.teachers.items() if not t.freed}
 
 
 def _teacher(report: Report, name: str, teacher: Teacher) -> None:
@@ -152,7 +157,7 @@ def _feature(point: str, seen: DryPass) -> str:
 def _input(report: Report, model: MGDDistill) -> None:
     student = normalization_of(getattr(model, 'data_preprocessor', None))
     report.add('input', f'student: {student}')
-    for name, teacher in model.teachers.items():
+    for name, teacher in _present(model).items():
         head = f'teacher {name}'.rstrip()
         theirs = normalization_of(
             getattr(teacher.module, 'data_preprocessor', None)
@@ -180,7 +185,7 @@ def _costs(report: Report, model: MGDDistill) -> None:
         for row in _pairs(model)
         if row.connector is not None
     ]
-    teachers = model.teachers.values()
+    teachers = _present(model).values()
     student_cost, missing = model_flops(model.student, model.seen.image)
     costs = [
         student_cost,

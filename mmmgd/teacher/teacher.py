@@ -96,7 +96,7 @@ class Teacher:
         self.checkpoint = checkpoint
         self.module = build_frozen(config)
         self.name = config if isinstance(config, str) else 'of a dict'
-        self.loaded, self.tensors = False, 0
+        self.loaded, self.freed, self.tensors = False, False, 0
         self._parts = tuple(f'{part}.' for part in parts)
         self.seen: DryPass = dry_pass(
             self.module,
@@ -198,7 +198,7 @@ class Teacher:
 
     def free(self) -> None:
         """Let go of the model, which is not going to be run again."""
-        self.loaded = False
+        self.loaded, self.freed = False, True
         del self.module, self._tap
 
     def follow(self, fn: Callable[[Tensor], Tensor]) -> None:

@@ -59,13 +59,13 @@ def test_shapes_are_seen_and_the_model_stays_as_it_was():
 def test_the_image_has_the_channels_that_the_model_takes(channels):
     """Grey images have one, RGB with depth or infrared four."""
     net = nn.Sequential(nn.Conv2d(channels, 5, 1), nn.Conv2d(5, 2, 1))
-    assert dry_pass(net, ['1'], 'student').shapes == {'1': (1, 2, 128, 128)}
+    assert dry_pass(net, ['1'], 'student').shapes == {'1': (1, 2, 224, 224)}
 
 
 def test_slices_of_an_image_are_no_channels_of_it():
     """As in YOLOX: four slices of a colour image go to a convolution."""
     net = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(12, 5, 1))
-    assert dry_pass(net, ['1'], 'student').shapes == {'1': (1, 5, 64, 64)}
+    assert dry_pass(net, ['1'], 'student').shapes == {'1': (1, 5, 112, 112)}
 
 
 def test_the_running_part_is_told_from_the_rest():

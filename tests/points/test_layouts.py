@@ -32,6 +32,7 @@ def _infer(*shapes, **written):
         (((1, 197, 32),), Layout('tokens', 1, 16)),
         (((1, 7, 7, 768),), Layout('NHWC')),
         (((1, 768, 7, 7),), Layout('NCHW')),
+        (((1, 8, 7, 7),), Layout('NCHW')),
         (((1, 10), (1, 10)), Layout('vector')),
     ],
 )

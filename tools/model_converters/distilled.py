@@ -26,7 +26,12 @@ from mmmgd.checkpoints.fit import shapes_of
 from mmmgd.checkpoints.reading import read_file
 from mmmgd.checkpoints.state_dicts import is_state_dict, sub_state
 from mmmgd.cli.messages import FLAG, HELP, one_message
-from mmmgd.config import is_distilled, read_config, student_config
+from mmmgd.config import (
+    is_distilled,
+    read_config,
+    student_config,
+    teacher_configs,
+)
 
 
 class Layout(NamedTuple):
@@ -131,7 +136,8 @@ def make_resumable(
             'the file holds losses with parameters of their own, for which '
             'MGDDistill has no place. Leave --resumable out.'
         )
-    cfg.model.teacher.checkpoint = False  # no weights of it are needed
+    for teacher in teacher_configs(cfg.model.teacher).values():
+        teacher.checkpoint = False  # no weights of it are needed
     made, mapping = resumable(
         content,
         sub_state(state, layout.student),

@@ -52,7 +52,7 @@ class PreflightHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Print the report."""
         model = model_of(runner)
-        if not model.teacher.loaded:  # resumed after its last use
+        if all(t.freed for t in model.teachers.values()):  # resumed late
             return
         if self.report:
             report = preflight(model, runner.cfg, runner.world_size)
