@@ -29,7 +29,6 @@ from .labels import gt_labels
 from .measure import build_terms, measure, parts_by_teacher, teach
 from .outer import STUDENT, OuterModel
 from .sync_norm import plain_where_alone
-from .term import DistillTerm
 
 
 @OURS.register_module()
