@@ -16,7 +16,7 @@ from mmmgd.config import (
     read_config,
     teacher_configs,
 )
-from mmmgd.points.dry_pass import blank_image
+from mmmgd.points.forward import input_channels
 
 ROOT = Path(__file__).parents[1] / 'configs'
 CONFIGS = sorted(
@@ -33,6 +33,8 @@ def _read(name) -> Config:
 
 def _without_weights(cfg, model):
     if is_distilled(cfg):
+        # the size of the images below, not the crop
+        model.image_size = 128 if cfg.default_scope == 'mmdet' else 64
         for teacher in teacher_configs(model.teacher).values():
             teacher.checkpoint = False
     elif 'distiller' in model:  # MMRazor's algorithm
@@ -53,7 +55,6 @@ def _build(cfg: Config):
     for owner in (cfg, student):
         if 'size' in (owner.get('data_preprocessor') or {}):
             owner.data_preprocessor.size = (64, 64)  # see _segmented
-            model.pop('image_size', None)
     if cfg.get('data_preprocessor') is not None:
         model.setdefault('data_preprocessor', cfg.data_preprocessor)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
@@ -129,7 +130,7 @@ def test_two_real_steps(name):
     before = {k: p.detach().clone() for k, p in trained.items()}
     samples = [SAMPLES[cfg.default_scope](i) for i in range(2)]
     for sample in samples:  # grey for models of grey images
-        channels = blank_image(model, 8).shape[1]
+        channels = input_channels(model, (64, 64))
         sample['inputs'] = sample['inputs'][:channels]
     for _ in range(2):
         with optim.optim_context(model):

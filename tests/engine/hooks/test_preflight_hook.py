@@ -71,7 +71,7 @@ def test_a_good_run_gives_a_report_before_step_1_and_no_warning(
     first = log.index('Epoch(train)')
     assert log.count('Before step 1') == 1
     for word in ('Before step', 'SHA-256', 'clip_grad', 'teacher: the same',
-                 'backbone.layer4 32x16x16 /8', '4 x 1 proc'):  # fmt: skip
+                 'backbone.layer4 32x28x28 /8', '4 x 1 proc'):  # fmt: skip
         assert word in log[:first]
 
     (scalars,) = tmp_path.glob('work/*/vis_data/scalars.json')
