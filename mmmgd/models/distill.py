@@ -17,14 +17,10 @@ from mmmgd.registry import MODELS as OURS
 from mmmgd.rng import isolated_rng, mix
 from mmmgd.teacher.teacher import Teacher
 
-from .arguments import (
-    check_arguments,
-    check_hooked,
-    runner_trains,
-)
+from .arguments import check_arguments, check_hooked, runner_trains
 from .constructors import show_student_to_constructors
 from .entry import Entry
-from .inherit import check_inherit, inherit
+from .inherit import inherit
 from .labels import gt_labels
 from .measure import build_terms, measure, parts_by_teacher, teach
 from .outer import STUDENT, OuterModel
@@ -106,8 +102,6 @@ class MGDDistill(OuterModel):
             self.inherit,
             image_sizes(student, image_size),
         )
-        for name, parts in self.inherit.items():
-            check_inherit(self.student, self.teachers[name].module, parts)
         self._tap = FeatureTap(self.student, list(self.seen.shapes), 'student')
         with isolated_rng(mix(torch.initial_seed())):
             self.terms = build_terms(entries, self.seen, self.teachers)

@@ -12,6 +12,7 @@ from mmmgd.points.tap import Released
 from mmmgd.teacher.teacher import Teacher
 
 from .entry import Entry
+from .inherit import check_inherit
 from .term import DistillTerm
 
 
@@ -56,7 +57,8 @@ def measure(
         return seen, teachers
 
     seen, teachers = first_that_works(sizes, attempt)
-    for teacher in teachers.values():
+    for name, teacher in teachers.items():
+        check_inherit(student, teacher.module, parts[name])
         teacher.listen(student)
     return seen, teachers
 

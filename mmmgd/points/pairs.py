@@ -34,7 +34,7 @@ class Pair:
     student: str
     teacher: str
     written: Mapping[str, Mapping[str, Any]] = field(
-        default_factory=dict, compare=False
+        default_factory=dict, compare=False, repr=False
     )
 
     def at_level(self, level: int) -> 'Pair':
