@@ -25,11 +25,9 @@ from mmmgd.config import (
     whole_model,
 )
 from mmmgd.models.distill import MGDDistill
-from mmmgd.points.candidates import (
-    propose_pairs,
-)
 from mmmgd.points.image_size import image_sizes
 from mmmgd.points.listing import Listed, first_complete
+from mmmgd.points.propose import propose_pairs
 from mmmgd.report.preflight import preflight
 from mmmgd.teacher.build import build_frozen
 from mmmgd.teacher.inputs import InputSize

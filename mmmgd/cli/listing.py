@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from mmmgd.points.candidates import Candidate, needs_resize
+from mmmgd.points.candidates import Candidate
+from mmmgd.points.propose import needs_resize
 
 
 def written(pairs: Sequence[tuple[Candidate, Candidate]]) -> list[str]:

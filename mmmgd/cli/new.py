@@ -14,7 +14,12 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
 from mmmgd.checkpoints.atomic import write
-from mmmgd.config import is_distilled, read_config, whole_model
+from mmmgd.config import (
+    is_distilled,
+    read_config,
+    stated_size,
+    whole_model,
+)
 from mmmgd.engine.first_step import first_step
 from mmmgd.points.pairs import Pair
 from mmmgd.report.data_facts import classes_of, dataset_of

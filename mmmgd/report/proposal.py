@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmmgd.points.candidates import (
-    Candidate,
-    propose_pairs,
-    readable,
-)
+from mmmgd.points.candidates import Candidate
 from mmmgd.points.dry_pass import dry_pass
 from mmmgd.points.image_size import LADDER, Size
 from mmmgd.points.listing import Listed, first_complete
 from mmmgd.points.pairs import Pair
+from mmmgd.points.propose import propose_pairs, readable
 
 from .data_facts import same_classes
 from .recipes import LOGITS, RECIPES, connector_of

@@ -2,8 +2,9 @@ import pytest
 import torch
 from mmengine.registry import MODELS
 
-from mmmgd.points.candidates import candidates, propose_pairs
+from mmmgd.points.candidates import candidates
 from mmmgd.points.dry_pass import dry_pass
+from mmmgd.points.propose import propose_pairs
 from mmmgd.points.tap import FeatureTap
 
 
