@@ -114,7 +114,7 @@ def _points(cfg: Config, teacher: str | None, size: int | None) -> None:
     }
 
     def attempt(image: Size) -> list[Listed]:
-        return [Listed.of('student', student, image, trained=True)] + [
+        return [Listed.of('student', student, image)] + [
             Listed.of(
                 f'teacher {name}'.rstrip(), module, inputs[name].of(image)
             )

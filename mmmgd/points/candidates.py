@@ -42,7 +42,7 @@ class Candidate(NamedTuple):
 
 
 def candidates(
-    model: nn.Module, image: Size, trained: bool = False
+    model: nn.Module, image: Size, trained: bool = False, heads: bool = True
 ) -> tuple[list[Candidate], str]:
     """List the points of a model, in the order in which they run.
 
@@ -54,11 +54,14 @@ def candidates(
         image: Height and width in pixels of the image it is tried on.
         trained: Whether it is a student: leave out what carries no gradient
             (frozen stages, and what lies inside activation checkpointing).
+        heads: Whether to go on with data samples where the model stops
+            without them.
 
     Returns:
         The points, and why the pass ended early if it did ('' if not).
     """
-    way, outputs, reason = _furthest(model, image, trained)
+    ways = WAYS['student' if trained else 'teacher'][: None if heads else 1]
+    way, outputs, reason = _furthest(model, image, trained, ways)
     others = [
         (size, _run(model, size, way)[0])
         for size in confirming_sizes(image)[:1]
@@ -88,11 +91,11 @@ def candidates(
 
 
 def _furthest(
-    model: nn.Module, image: Size, trained: bool
+    model: nn.Module, image: Size, trained: bool, ways: Sequence[Way]
 ) -> tuple[Way, Outputs, str]:
     """Run the model in the way in which most of its modules run."""
     tried = []
-    for way in WAYS['student' if trained else 'teacher']:
+    for way in ways:
         tried.append((way, *_run(model, image, way, trained)))
         if not tried[-1][2]:
             break

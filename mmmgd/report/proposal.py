@@ -98,11 +98,11 @@ def _listed(
 
     def attempt(size: Size) -> list[Listed]:
         return [
-            Listed.of('student', student.model, size, trained=True),
-            Listed.of('teacher', teacher.model, size),
+            Listed.of('student', student.model, size, heads=False),
+            Listed.of('teacher', teacher.model, size, heads=False),
         ]
 
-    sizes = [student.crop] if student.crop else LADDER
+    sizes = [*LADDER, *([student.crop] if student.crop else [])]
     mine, theirs = first_complete(sizes, attempt)
     return mine.points, theirs.points
 
