@@ -107,7 +107,7 @@ class DistillTerm(nn.Module):
         ):
             s, t = student[pair.student], teacher[pair.teacher]
             self._check_gradient(log_name, pair, s)
-            s, t = self._resized(s, t)
+            s, t = self.resized(s, t)
             check_grid(log_name, self.name, pair, s.shape, t.shape)
             s, mask = self._connect(i, s, t)
             if mask is not None and self._takes_mask:
@@ -160,7 +160,7 @@ class DistillTerm(nn.Module):
             zero = zero + 0 * parameter.flatten()[0]
         return dict.fromkeys(self.log_names, zero)
 
-    def _resized(self, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def resized(self, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Bring one side to the size of the other, if asked to."""
         if self.resize == 'student':
             return resize_map(s, t.shape[2:]), t

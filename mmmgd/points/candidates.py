@@ -1,5 +1,6 @@
 """Which modules of a model can be a point."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mmmgd.models import MGDDistill
 from mmmgd.models.compared import compared_features
-from mmmgd.points.dry_pass import quiet
+from mmmgd.points.forward import quiet
 from mmmgd.points.pairs import Pair
 
 TITLE = 18  # pixels, the height of the titles
@@ -58,7 +58,7 @@ def look(model: MGDDistill, inputs: Tensor) -> dict[str, Look]:
         By the name of the loss as it is logged. Pairs that are no maps, such
         as logits, are left out.
     """
-    student, teacher = compared_features(model, inputs)
+    student, teachers = compared_features(model, inputs)
     found = {}
     with quiet(model):
         terms: Any = model.terms.values()
@@ -66,10 +66,11 @@ def look(model: MGDDistill, inputs: Tensor) -> dict[str, Look]:
             for i, (name, pair) in enumerate(
                 zip(term.log_names, term.pairs, strict=True)
             ):
-                features = student[pair.student], teacher[pair.teacher]
-                if features[0].dim() == 4:
+                teacher = teachers[term.teacher][pair.teacher]
+                s, t = term.resized(student[pair.student], teacher)
+                if s.dim() == 4:
                     connector = term.connectors[i] if term.connectors else None
-                    found[name] = _look(pair, *features, connector)
+                    found[name] = _look(pair, s, t, connector)
     return found
 
 

@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader
 
 from mmmgd.cli.messages import message_of, one_message
 from mmmgd.config import read_config
-from mmmgd.points.candidates import propose_pairs
+from mmmgd.points.propose import propose_pairs
 
 
 def _told(action, **options) -> str:

@@ -28,7 +28,8 @@ def test_what_is_seen_is_what_is_compared(build, distiller_cfg, batch):
     model = build(distiller_cfg())
     one = look(model, batch[0])['loss_mgd']
     connector = model.terms['loss_mgd'].connectors[0]
-    student, teacher = compared_features(model, batch[0])
+    student, teachers = compared_features(model, batch[0])
+    teacher = teachers['']
     point = 'backbone.layer4'
     mask = connector.draw_mask(student[point])  # the same: none was drawn
     with torch.no_grad():

@@ -25,7 +25,7 @@ from torch import Tensor
 from mmmgd.checkpoints.reading import read_file
 from mmmgd.checkpoints.state_dicts import SECTION, read_state_dict
 from mmmgd.config import is_distilled, read_config, student_config
-from mmmgd.points.dry_pass import forward_tensor, quiet
+from mmmgd.points.forward import forward, quiet
 from mmmgd.points.tap import FeatureTap
 from mmmgd.report.features import (
     activation,
@@ -134,7 +134,7 @@ def student_maps(
         model.load_state_dict(read_state_dict(checkpoint), strict=True)
         tap = FeatureTap(model, points, 'student')
         with quiet(model), tap.record(stop=True) as features:
-            forward_tensor(model, images_of(model, items))
+            forward(model, images_of(model, items))
     return {point: activation(features[point]) for point in points}
 
 
