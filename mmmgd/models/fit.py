@@ -5,6 +5,11 @@ from collections.abc import Sequence
 from mmmgd.points.dry_pass import DryPass
 from mmmgd.points.pairs import Pair
 
+from .connectors import AlignConnector, MGDConnector
+
+# Connectors of 1x1 and 3x3 convolutions; others may take vectors.
+ON_MAPS = (AlignConnector, MGDConnector)
+
 
 def check_pair(
     name: str, pair: Pair, student: DryPass, teacher: DryPass, connected: bool

@@ -13,7 +13,7 @@ from mmmgd.points.pairs import Pair
 
 from .auto_weight import auto_weight
 from .entry import Entry
-from .fit import check_grid, check_maps, check_pair
+from .fit import ON_MAPS, check_grid, check_maps, check_pair
 from .lookup import class_of
 from .resize import resize_map
 from .schedule import Schedule
@@ -74,7 +74,7 @@ class DistillTerm(nn.Module):
         check_pair(log_name, pair, student, teacher, connector is not None)
         s, t = student.shapes[pair.student], teacher.shapes[pair.teacher]
         cls = connector and class_of(connector, log_name)
-        if self.resize or getattr(cls, 'needs_maps', False):
+        if self.resize or cls in ON_MAPS:
             what = 'resize' if self.resize else 'the connector'
             check_maps(log_name, what, pair, student, teacher)
         if self.resize is None:

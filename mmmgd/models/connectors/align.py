@@ -33,8 +33,6 @@ class AlignConnector(nn.Module):
         torch.Size([2, 256, 7, 7])
     """
 
-    needs_maps = True  # vectors are refused by name
-
     def __init__(
         self,
         student_channels: int | None = None,

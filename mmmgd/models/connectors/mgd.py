@@ -79,8 +79,6 @@ class MGDConnector(nn.Module):
         torch.Size([2, 256, 7, 7])
     """
 
-    needs_maps = True  # vectors are refused by name
-
     def __init__(
         self,
         mask_ratio: float,
