@@ -1,6 +1,6 @@
 """Convert a checkpoint of MMRazor or the authors to one that resumes here.
 
-Of connectors, optimizer and schedule of another trainer, for `distilled.py`.
+For `distilled.py`: weights of connectors, state of optimizer and schedule.
 """
 
 import re
