@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / 'tools'))
 
 from study import identity, lines  # noqa: E402
 from study.embed import embed  # noqa: E402
-from study.grid import read_study  # noqa: E402
+from study.reading import read_study  # noqa: E402
 from study.summary import cells, summarize  # noqa: E402
 from study.table import tables  # noqa: E402
 
@@ -39,12 +39,13 @@ def test_each_cell_has_settings_of_its_own(study, monkeypatch):
     assert failures == {}
 
 
-def test_each_student_learns_from_a_teacher_of_its_study(study, monkeypatch):
+def test_each_model_learns_from_a_teacher_of_its_study(study, monkeypatch):
     monkeypatch.chdir(ROOT)
-    files = {str(file) for _, file in study.teachers()}
+    files = {str(file) for one in study.rounds() for _, file in one}
     for cell in study.cells({}):
         if cell.seed == study.seeds[0]:
             cfg, _ = identity.settings(cell)
+            assert set(identity._checkpoints(cfg.model)) <= files
             if is_distilled(cfg):
                 assert cfg.model.teacher.checkpoint in files
 

@@ -31,7 +31,7 @@ class Plan:
         study: What asks for it.
         cell: What to train.
         digests: 'settings', 'code', 'data' and 'teacher' of its line.
-        export: Of a teacher: the file that its students read.
+        export: Of what others start or learn from: the file they read.
     """
 
     study: Study
@@ -49,7 +49,7 @@ class Plan:
     @property
     def metric(self) -> Metric:
         """Return the number that is read."""
-        return self.study.tasks[self.cell.task].metric
+        return self.study.metric_of(self.cell)
 
     @property
     def key(self) -> tuple:
@@ -58,7 +58,7 @@ class Plan:
 
     @cached_property
     def is_given(self) -> bool:
-        """Whether it is a teacher whose file is there: it is not replaced."""
+        """Whether its exported file is there: it is not replaced."""
         return self.export is not None and self.export.is_file()
 
     @property
@@ -116,7 +116,7 @@ class Plan:
         """Read what the processes have left.
 
         Args:
-            training: None where there was none, for a given teacher.
+            training: None where there was none, as its file was there.
         """
         scalars = read_scalars(self.folder)
         metric, cell = self.metric, self.cell

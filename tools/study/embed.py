@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from .grid import read_study
 from .lines import read
+from .reading import read_study
 from .summary import markdown
 from .table import tables
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-TEACHER = 'teacher'  # the method of the cell that trains it
+TEACHER = 'teacher'  # the name of the cell that trains it
 SPLITS = ('test', 'validation')
 
 
@@ -38,7 +36,9 @@ class Method:
         overrides: Values that replace the config's.
         sweep: For some keys of the config, the values to try one by one.
         seeds: Other seeds than the study's.
-        checkpoint: Of a teacher: the file that its students read.
+        checkpoint: Of what is trained for others: the file that they read.
+        gate: Of a teacher: below it, its students are not trained.
+        metric: Another number than the task's.
     """
 
     config: str
@@ -47,6 +47,8 @@ class Method:
     sweep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     seeds: Sequence[int] | None = None
     checkpoint: str | None = None
+    gate: float | None = None
+    metric: Metric | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ class Task:
         data: Files and folders that the trainings read.
         overrides: Values that replace those of each method's config.
         methods: Which methods to compare. None: all.
-        teacher: Trained first, once, if its checkpoint is not there.
+        prepare: What teachers and students start from, by name: trained
+            before all, once, where its checkpoint is not there.
+        teacher: Trained before its students, likewise.
     """
 
     title: str
@@ -67,7 +71,14 @@ class Task:
     data: Sequence[str] = ()
     overrides: Mapping[str, Any] = field(default_factory=dict)
     methods: Sequence[str] | None = None
+    prepare: Mapping[str, Method] = field(default_factory=dict)
     teacher: Method | None = None
+
+    def before(self) -> Iterator[tuple[str, Method]]:
+        """Return what is trained before the students, by name."""
+        yield from self.prepare.items()
+        if self.teacher is not None:
+            yield TEACHER, self.teacher
 
 
 @dataclass(frozen=True)
@@ -131,14 +142,27 @@ class Study:
         """Return the file that results are appended to."""
         return self.file.with_suffix('.jsonl')
 
-    def teachers(self) -> Iterator[tuple[Cell, Path]]:
-        """Return the cell of each teacher, and the file it is written to."""
+    def rounds(self) -> list[list[tuple[Cell, Path]]]:
+        """Return what is trained before the students, and its files.
+
+        Two rounds: what others start from, and the teachers. Tasks may share
+        what has one file.
+        """
+        rounds: list[dict[Path, Cell]] = [{}, {}]
         for name, task in self.tasks.items():
-            if task.teacher is not None:
-                seeds = task.teacher.seeds or self.seeds[:1]
-                cells = _cells(name, task, TEACHER, task.teacher, seeds[0])
-                assert task.teacher.checkpoint is not None
-                yield next(cells), Path(task.teacher.checkpoint)
+            for method, entry in task.before():
+                seed = (entry.seeds or self.seeds)[0]
+                (cell,) = _cells(name, task, method, entry, seed)
+                assert entry.checkpoint is not None
+                file = Path(entry.checkpoint.format(task=name))
+                rounds[method == TEACHER].setdefault(file, cell)
+        return [[(c, file) for file, c in one.items()] for one in rounds]
+
+    def metric_of(self, cell: Cell) -> Metric:
+        """Return the number that is read for a cell."""
+        task = self.tasks[cell.task]
+        entry = dict(task.before()).get(cell.method)
+        return entry.metric if entry and entry.metric else task.metric
 
     def cells(self, failures: dict[str, str]) -> list[Cell]:
         """Return the students' cells, each seed whole before the next one.
@@ -178,114 +202,8 @@ def _cells(
         )
 
 
-def read_study(path: str | Path) -> Study:
-    """Read a study file.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is no study, with what was expected.
-    """
-    file = Path(path)
-    try:
-        content = yaml.safe_load(file.read_text(encoding='utf-8'))
-        given = dict(content)
-        shared = {k: given.pop(k) for k in ('data', 'teacher') if k in given}
-        metric = given.pop('metric', None)
-        tasks = {
-            name: _task({'metric': metric, **shared, **(entry or {})})
-            for name, entry in given.pop('tasks').items()
-        }
-        methods = {
-            name: _method({'title': name, **entry})
-            for name, entry in given.pop('methods').items()
-        }
-        seeds = given.pop('seeds')
-        seeds = range(seeds) if isinstance(seeds, int) else seeds
-        study = _build(
-            Study,
-            dict(given, file=file, tasks=tasks, methods=methods, seeds=seeds),
-        )
-        _check(study)
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f'{file} is no study: expected a mapping with question, metric, '
-            f'tasks, methods and seeds, each as docs/studies/README.md says; '
-            f'{type(error).__name__}: {error}'
-        ) from error
-    return study
-
-
-def _check(study: Study) -> None:
-    """Refuse what no cell could do without."""
-    for name in study.baselines:
-        if name not in study.methods:
-            raise ValueError(unknown('baseline', name, study.methods))
-    for method, baseline in study.claims:
-        if method not in study.methods:
-            raise ValueError(unknown('method', method, study.methods))
-        if baseline not in study.baselines:
-            raise ValueError(unknown('baseline', baseline, study.baselines))
-    if study.split not in SPLITS:
-        raise ValueError(unknown('split', study.split, SPLITS))
-    for task in study.tasks.values():
-        if task.teacher and not task.teacher.checkpoint:
-            raise ValueError(
-                'a teacher needs a `checkpoint`: the file that it is written '
-                'to, and that the configs of its students name'
-            )
-
-
 def unknown(kind: str, name: str, known: Sequence[str] | Mapping) -> str:
     """Return a sentence about a name that is not known, with close ones."""
     close = difflib.get_close_matches(name, list(known), n=1)
     hint = f'did you mean {close[0]!r}?' if close else f'known: {list(known)}'
     return f'unknown {kind} {name!r}; {hint}'
-
-
-def _task(entry: dict) -> Task:
-    teacher = entry.pop('teacher', None)
-    return _build(
-        Task,
-        {
-            'title': '',
-            **entry,
-            'metric': _build(Metric, entry['metric']),
-            'overrides': _numbers(entry.get('overrides', {})),
-            'teacher': teacher and _method({'title': 'teacher', **teacher}),
-        },
-    )
-
-
-def _method(entry: dict) -> Method:
-    return _build(
-        Method,
-        {
-            **entry,
-            'overrides': _numbers(entry.get('overrides', {})),
-            'sweep': {
-                key: [_number(value) for value in values]
-                for key, values in entry.get('sweep', {}).items()
-            },
-        },
-    )
-
-
-def _build(kind: type, entry: Mapping[str, Any]) -> Any:
-    """Build a dataclass, refusing keys that it does not have."""
-    known = kind.__dataclass_fields__  # type: ignore[attr-defined]
-    for key in entry:
-        if key not in known:
-            raise ValueError(unknown('key', key, list(known)))
-    return kind(**entry)
-
-
-def _numbers(entries: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _number(value) for key, value in entries.items()}
-
-
-def _number(value: Any) -> Any:
-    """Read 1e-3, which YAML takes for text."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value

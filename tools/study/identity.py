@@ -5,14 +5,14 @@ import importlib.metadata
 import json
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
-from mmmgd.config import is_distilled, read_config
+from mmmgd.config import read_config
 
 from .grid import Cell
 
@@ -77,18 +77,33 @@ def settings(cell: Cell) -> tuple[Config, str]:
     return cfg, hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def teacher(cfg: Config) -> str | None:
-    """Return the digest of the weights that a config learns from.
+def weights(cfg: Config) -> str | None:
+    """Return the digest of the files that a model learns or starts from.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If one is not there.
     """
-    if not is_distilled(cfg) or not cfg.model.teacher.get('checkpoint'):
-        return None
-    file = Path(cfg.model.teacher.checkpoint)
-    if not file.is_file():
-        raise FileNotFoundError(f"there is no teacher's file {file}")
-    return digest([file])
+    files = [Path(name) for name in sorted(set(_checkpoints(cfg.model)))]
+    for file in files:
+        if not file.is_file():
+            raise FileNotFoundError(
+                f'there is no {file}, which the model learns or starts from'
+            )
+    return digest(files) if files else None
+
+
+def _checkpoints(part: Any) -> Iterator[str]:
+    """Find local checkpoints in the config of a model."""
+    if isinstance(part, Mapping):
+        for name, value in part.items():
+            if name == 'checkpoint' and isinstance(value, str):
+                if '://' not in value:
+                    yield value
+            else:
+                yield from _checkpoints(value)
+    elif isinstance(part, list | tuple):
+        for value in part:
+            yield from _checkpoints(value)
 
 
 def versions() -> dict[str, str]:

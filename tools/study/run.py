@@ -18,8 +18,9 @@ from mmmgd.checkpoints.atomic import write
 from . import identity, lines
 from .cells import TESTING, Plan
 from .embed import embed
-from .grid import Cell, Study, read_study, unknown
+from .grid import TEACHER, Cell, Study, unknown
 from .page import page
+from .reading import read_study
 from .summary import summarize
 
 
@@ -105,14 +106,40 @@ class Run:
         self.there = lines.read(study.lines)
 
     def all(self) -> dict[str, str]:
-        """Train the teachers, then the students; return what failed."""
-        for cell, file in self.study.teachers():
-            self._add(cell, file)
-        self._run()
+        """Train what comes before the students, then them.
+
+        Returns:
+            What failed, and why.
+        """
+        for one in self.study.rounds():
+            for cell, file in one:
+                self._add(cell, file)
+            self._run()
+        closed = self._closed()
         for cell in self._wanted():
-            self._add(cell)
+            if cell.task in closed:
+                self.failures[cell.task] = closed[cell.task]
+            else:
+                self._add(cell)
         self._run()
         return self.failures
+
+    def _closed(self) -> dict[str, str]:
+        """Return the tasks whose teacher is not good enough, with why."""
+        values = {
+            line['task']: line['value']
+            for line in lines.read(self.study.lines)
+            if line['method'] == TEACHER
+        }
+        closed = {}
+        for name, task in self.study.tasks.items():
+            gate = task.teacher.gate if task.teacher else None
+            if gate is not None and values.get(name, 0) < gate:
+                closed[name] = (
+                    f'its teacher reached {values.get(name, 0):.2f}, less '
+                    f'than its gate of {gate:g}: no student is trained'
+                )
+        return closed
 
     def _wanted(self) -> list[Cell]:
         wanted = self.study.cells(self.failures)
@@ -135,7 +162,7 @@ class Run:
                 'settings': settings,
                 'code': identity.code(),
                 'data': identity.data(tuple(self.study.tasks[cell.task].data)),
-                'teacher': identity.teacher(cfg),
+                'teacher': identity.weights(cfg),
             }
         except Exception as error:  # a config can fail in any way
             self.failures[cell.name] = f'{type(error).__name__}: {error}'

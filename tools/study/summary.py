@@ -4,8 +4,9 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from .compare import MIN_SEEDS
-from .grid import Study, read_study
+from .grid import Study
 from .lines import Line, read
+from .reading import read_study
 from .table import Row, Table, comparisons, tables
 
 SIGNIFICANT = 0.01  # corrected p below which a difference is believed

@@ -19,7 +19,7 @@ class Row:
     Args:
         method: Its name.
         point: The values of its sweep.
-        settings: Digests of its config and of its teacher.
+        settings: Digests of its config, and of what it starts or learns from.
         lines: One a seed.
     """
 
@@ -61,7 +61,8 @@ def tables(study: Study, lines: Iterable[Line]) -> list[Table]:
     """
     found: dict[tuple, dict[tuple, Row]] = {}
     for line in lines:
-        if line['task'] in study.tasks:
+        task = study.tasks.get(line['task'])
+        if task is not None and line['metric'] == task.metric.name:
             rows = found.setdefault((line['task'], version(line)), {})
             _add(rows, line)
     order = {name: i for i, name in enumerate([TEACHER, *study.methods])}

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from study.grid import read_study
+from study.reading import read_study
 
 STUDY = """
 question: why
@@ -63,14 +63,24 @@ def test_a_cell_says_all_that_its_run_needs(tmp_path):
     assert swept.point == {'loss_weight': 1e-3, 'mask_ratio': 0.5}
 
 
-def test_each_task_has_a_teacher(tmp_path):
-    found = list(_read(tmp_path).teachers())
-    assert [cell.name for cell, _ in found] == [
-        'small/teacher/seed-5',
-        'large/teacher/seed-5',
+def test_each_task_has_a_teacher_and_tasks_share_what_has_one_file(tmp_path):
+    text = STUDY.replace(
+        'seeds: 2',
+        'seeds: 2\nprepare:\n  backbone:\n    config: b.py\n    checkpoint: '
+        'b.pth\n    metric: {name: accuracy, label: top-1}',
+    )
+    study = _read(tmp_path, text.replace('t.pth', '"{task}.pth"'))
+    first, teachers = study.rounds()
+    assert [(cell.name, str(file)) for cell, file in first] == [
+        ('small/backbone/seed-0', 'b.pth')
     ]
-    assert found[0][0].config == 'small/teacher.py'
-    assert str(found[0][1]) == 't.pth'
+    assert [(cell.name, str(file)) for cell, file in teachers] == [
+        ('small/teacher/seed-5', 'small.pth'),
+        ('large/teacher/seed-5', 'large.pth'),
+    ]
+    assert teachers[0][0].config == 'small/teacher.py'
+    assert study.metric_of(first[0][0]).name == 'accuracy'
+    assert study.metric_of(teachers[0][0]).name == 'accuracy/top1'
 
 
 def test_an_unknown_method_costs_only_its_own_cells(tmp_path):

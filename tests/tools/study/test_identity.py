@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 from study import identity
 from study.grid import Cell
 
@@ -42,6 +43,27 @@ def test_settings_are_those_of_the_whole_config_without_the_seed():
     assert _settings() != _settings(**{weight: 2e-3})
     assert _settings() == _settings(**{'randomness.seed': 5})
     assert _settings() != _settings(**{'train_dataloader.batch_size': 5})
+
+
+def test_weights_are_those_of_the_teacher_and_of_the_start(tmp_path):
+    first, second = tmp_path / 'a.pth', tmp_path / 'b.pth'
+    first.write_text('a')
+    second.write_text('b')
+    start = {'init_cfg': {'checkpoint': str(first)}}
+    model = {'student': {'parts': [start]}}
+    alone = identity.weights(Config({'model': model}))
+    assert alone == identity.digest([first])
+    model['teacher'] = {'checkpoint': str(second)}
+    assert identity.weights(Config({'model': model})) == identity.digest(
+        [first, second]
+    )
+    model['teacher'] = {'checkpoint': 'https://a.b/c.pth'}
+    assert identity.weights(Config({'model': model})) == alone
+    assert identity.weights(Config({'model': {}})) is None
+    second.unlink()
+    model['teacher'] = {'checkpoint': str(second)}
+    with pytest.raises(FileNotFoundError, match=r'no .*b\.pth, which'):
+        identity.weights(Config({'model': model}))
 
 
 def test_the_commit_is_one_with_this_code(tmp_path, monkeypatch):

@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 import pytest
 from study import lines
 from study.curves import steps_to
-from study.grid import read_study
 from study.page import page
+from study.reading import read_study
 from study.summary import cells
 from study.table import tables
 from test_summary import STUDY, all_lines, line

@@ -3,7 +3,7 @@
 import pytest
 from study import lines
 from study.embed import embed
-from study.grid import read_study
+from study.reading import read_study
 from study.summary import summarize
 from study.table import tables
 
@@ -116,6 +116,13 @@ def test_a_baseline_of_two_settings_is_not_compared_with(study):
     (table,) = tables(study, mixed)
     assert 'alone' not in table.of('mgd')[0].differences
     assert 'mimic' in table.of('mgd')[0].differences
+
+
+def test_other_metrics_are_no_rows(study):
+    """What a backbone reached in classifying is none of a detector's."""
+    mixed = [*all_lines(), line('backbone', 0, 99.0, metric='accuracy')]
+    (table,) = tables(study, mixed)
+    assert [row.method for row in table.rows] == ['alone', 'mimic', 'mgd']
 
 
 def test_of_one_cell_only_one_line_counts(study):
