@@ -55,7 +55,7 @@ class SkipLarge(MetaPathFinder):
 
 def skip_process(event: str, args: tuple) -> None:
     """Skip a test as soon as it starts a process."""
-    if event == 'subprocess.Popen':
+    if event in ('subprocess.Popen', 'os.fork'):
         pytest.skip('starts a process', allow_module_level=True)
 
 

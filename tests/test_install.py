@@ -226,4 +226,4 @@ def test_installing_mmmgd_changes_nothing_else(tmp_path):
     (only,) = json.loads(done.stdout)['install']
     assert only['metadata']['name'] == 'mmmgd'
     hard = [r for r in only['metadata']['requires_dist'] if 'extra' not in r]
-    assert sorted(hard) == ['joblib', 'numpy', 'safetensors']
+    assert sorted(hard) == ['filelock', 'joblib', 'numpy', 'safetensors']
