@@ -1,5 +1,6 @@
 """Which way to compute the generator is the fastest: an estimate."""
 
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -13,6 +14,10 @@ PER_FEATURE = 3000
 # How much faster the estimate must be to be believed.
 MARGIN = 1.1
 
+GEOMETRY = attrgetter(
+    'kernel_size', 'stride', 'padding', 'dilation', 'groups', 'padding_mode'
+)
+HOOKS = ('forward', 'forward_pre', 'backward', 'backward_pre')
 CONV3X3 = (nn.Conv2d, (3, 3), (1, 1), (1, 1), (1, 1), 1, 'zeros')
 CONV1X1 = (nn.Conv2d, (1, 1), (1, 1), (0, 0), (1, 1), 1, 'zeros')
 RELU = (nn.ReLU,)
@@ -145,21 +150,8 @@ def _kind(part: nn.Module) -> tuple:
     """Return the type of a layer, and all that its parameters do not say."""
     if not isinstance(part, nn.Conv2d) or part.bias is None:
         return (type(part),)
-    return (
-        type(part),
-        part.kernel_size,
-        part.stride,
-        part.padding,
-        part.dilation,
-        part.groups,
-        part.padding_mode,
-    )
+    return type(part), *GEOMETRY(part)
 
 
 def _is_hooked(part: nn.Module) -> bool:
-    return bool(
-        part._forward_hooks
-        or part._forward_pre_hooks
-        or part._backward_hooks
-        or part._backward_pre_hooks
-    )
+    return any(getattr(part, f'_{kind}_hooks') for kind in HOOKS)
