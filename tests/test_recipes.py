@@ -14,6 +14,8 @@ def _names(folder):
 
 
 CLASSIFICATION = _names('classification')
+VITKD = [n for n in CLASSIFICATION if '/vitkd' in n]
+CLASSIFICATION = [n for n in CLASSIFICATION if n not in VITKD]
 DETECTION = _names('detection') + _names('instance_segmentation')
 SEGMENTATION = _names('semantic_segmentation')
 
@@ -37,6 +39,13 @@ RECIPES = {
     'mimic_resnet34_resnet18': (R34, 7e-5, None, None, None, None),
     'mimic_resnet18_resnet18': (R18, 7e-5, None, None, None, None),
     'mobilenet-v1': None,
+}  # fmt: skip
+# teacher, its weights if not the first ones that are published for it
+DEIT3 = ('deit3/deit3-small-p16_64xb64_in1k.py', 'deit3-small-p16_in21k-pre_')
+VITKD_RECIPES = {
+    'vitkd_deit3-small': DEIT3,
+    'vitkd-nkd_deit3-small': DEIT3,
+    'vitkd_deit-base': ('deit/deit-base_16xb64_in1k.py', ''),
 }  # fmt: skip
 LOGIT_LOSSES = {
     'wsld': dict(type='mmmgd.WSLD', tau=2, loss_weight=2.5),
@@ -76,6 +85,9 @@ def _read(name):
 def test_there_is_a_recipe_for_each_config():
     names = {Path(c).name for c in CLASSIFICATION}
     assert names == {f'{r}_8xb32_in1k.py' for r in RECIPES}
+    assert {Path(c).name for c in VITKD} == {
+        f'{r}_deit-tiny_4xb256_in1k.py' for r in VITKD_RECIPES
+    }
 
 
 @pytest.mark.parametrize('name', CLASSIFICATION)
@@ -113,6 +125,68 @@ def test_recipes_of_classification(name):
     assert not entries
     grad = cfg.optim_wrapper.get('clip_grad')
     assert (grad and grad.max_norm) == clip
+
+
+@pytest.mark.parametrize('name', VITKD)
+def test_recipes_of_vitkd(name):
+    cfg = _read(name)
+    check_config(cfg)
+    assert cfg.train_dataloader.batch_size == 256
+    assert cfg.auto_scale_lr.base_batch_size == 1024  # 4 x 256
+    assert cfg.optim_wrapper.optimizer.type == 'AdamW'
+    student = cfg.model.student
+    assert student.backbone.arch == 'deit-tiny'
+    assert [a.type for a in student.train_cfg.augments] == ['Mixup', 'CutMix']
+    recipe = Path(name).name.removesuffix('_deit-tiny_4xb256_in1k.py')
+    teacher, weights = VITKD_RECIPES[recipe]
+    assert cfg.model.teacher.config == f'mmpretrain::{teacher}'
+    checkpoint = cfg.model.teacher.get('checkpoint', '')
+    assert Path(checkpoint).name.startswith(weights)
+    entries = dict(cfg.model.distill)
+    if 'nkd' in recipe:
+        nkd = dict(type='mmmgd.NKDLoss', gamma=1, tau=1, loss_weight=1)
+        entry = entries.pop('loss_nkd')
+        assert entry == dict(points='head.layers.head', loss=nkd)
+    assert entries == dict(
+        loss_shallow=dict(
+            points=['backbone.layers.0', 'backbone.layers.1'],
+            connector=dict(type='mmmgd.AlignConnector'),
+            loss=dict(type='mmmgd.MGDLoss', loss_weight=3e-5),
+        ),
+        loss_deep=dict(
+            points='backbone.ln1',
+            connector=dict(
+                type='mmmgd.MGDConnector',
+                mask_ratio=0.5,
+                mask='fixed',
+                mask_token=True,
+            ),
+            loss=dict(
+                type='mmmgd.MGDLoss', loss_weight=3e-6, hidden_only=True
+            ),
+        ),
+    )
+
+
+def test_the_recipe_of_pkd():
+    cfg = _read('detection/pkd_mask-rcnn-swin-s_retinanet-r50_2x_coco.py')
+    check_config(cfg)
+    model = cfg.model
+    assert model.student.type == 'RetinaNet'
+    assert model.teacher == dict(
+        config='mmdet::swin/mask-rcnn_swin-s-p4-w7_fpn_amp-ms-crop-3x_coco.py'
+    )
+    assert not model.get('inherit')
+    assert model.distill.to_dict() == dict(
+        loss_pkd=dict(
+            points=[f'neck[{i}]' for i in range(4)],
+            resize='student',
+            loss=dict(type='mmmgd.PKDLoss', loss_weight=6),
+        )
+    )
+    assert cfg.train_cfg.max_epochs == 24
+    assert cfg.optim_wrapper.optimizer.lr == 0.01
+    assert cfg.optim_wrapper.get('clip_grad') is None
 
 
 @pytest.mark.parametrize('name', [n for n in DETECTION if '/mgd_' in n])

@@ -42,6 +42,9 @@ def test_with_a_mask_only_what_was_hidden_counts(shape):
     expected = ((hidden * (generated - target)) ** 2).sum() / 2 / share
     loss = mgd_loss(generated, target, mask)
     torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
+    assert torch.autograd.gradcheck(
+        lambda x: mgd_loss(x, target, mask), generated.requires_grad_()
+    )
     # what was visible does not matter
     other = torch.where(hidden > 0, generated, 100.0)
     assert mgd_loss(other, target, mask) == loss
