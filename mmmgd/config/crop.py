@@ -52,7 +52,7 @@ def as_size(value: Any) -> Size | None:
 
 
 def _pipeline(dataset: Any) -> Iterator[Any]:
-    """Go through the transforms of a dataset, inner datasets first."""
+    """Yield the transforms of a dataset, those of inner datasets first."""
     if isinstance(dataset, Mapping):
         yield from _pipeline(dataset.get('dataset'))
         yield from dataset.get('pipeline') or ()

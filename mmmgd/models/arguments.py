@@ -1,4 +1,4 @@
-"""Arguments of MGDDistill that could not mean anything, said kindly."""
+"""Refuse arguments of MGDDistill that have no meaning."""
 
 import inspect
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from mmmgd.teacher.teacher import Teacher
 
 from .lookup import check_keys_of, class_of
 
-# What MGDDistill itself gives to the teacher.
-OURS = {'self', 'points', 'parts', 'image', 'written'}
+# Arguments of Teacher that MGDDistill gives, not the config.
+NOT_IN_CONFIG = {'self', 'points', 'parts', 'image', 'written'}
 
 
 def check_arguments(
@@ -57,7 +57,9 @@ def check_arguments(
 
 def _check_teachers(teacher: Mapping) -> None:
     """Refuse arguments that no teacher has."""
-    known = inspect.signature(Teacher.__init__).parameters.keys() - OURS
+    known = (
+        inspect.signature(Teacher.__init__).parameters.keys() - NOT_IN_CONFIG
+    )
     for name, cfg in teacher_configs(teacher).items():
         where = f'teacher.{name}' if name else 'teacher'
         check_keys(where, cfg, known, needed={'config'})
@@ -77,7 +79,7 @@ def _check_unknown(unknown: Mapping, known: list[str], student: Any) -> None:
 
 
 def _check_term(name: str, term: Any) -> None:
-    """Refuse what is no config where one is needed, and unknown arguments."""
+    """Refuse an entry whose loss or connector is not a known config."""
     if not isinstance(term, Mapping):
         raise ValueError(f'Expected {name} to be a dict, but got {term!r}.')
     for key in ('loss', 'connector'):

@@ -6,30 +6,30 @@ from typing import Any
 
 import torch
 from mmengine.logging import print_log
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS as ROOT_MODELS
 from torch import Tensor, nn
 
 from mmmgd.config import teacher_configs, with_preprocessor
 from mmmgd.points.image_size import Size, image_sizes
 from mmmgd.points.layout import as_maps
 from mmmgd.points.tap import FeatureTap, Released
-from mmmgd.registry import MODELS as OURS
+from mmmgd.registry import MODELS
 from mmmgd.rng import isolated_rng, mix
 from mmmgd.teacher.teacher import Teacher
 
 from .arguments import check_arguments, check_hooked, runner_trains
 from .constructors import show_student_to_constructors
 from .entry import Entry
-from .inherit import inherit
+from .inherit import copy_inherited
 from .labels import gt_labels
 from .measure import build_terms, measure, parts_by_teacher, teach
 from .outer import STUDENT, OuterModel
 from .sync_norm import plain_where_alone
 
 
-@OURS.register_module()
+@MODELS.register_module()
 class MGDDistill(OuterModel):
-    """A student, frozen teachers, and what is compared between them.
+    """A student and frozen teachers, with losses between their features.
 
     Everything but training is the student's: prediction, metrics, and the
     weights in a checkpoint. A state dict with the student's own names loads
@@ -91,7 +91,7 @@ class MGDDistill(OuterModel):
         cfgs = teacher_configs(teacher)
         entries = [Entry.read(n, c, list(cfgs)) for n, c in distill.items()]
         student = with_preprocessor(student, data_preprocessor)
-        self.student: Any = plain_where_alone(MODELS.build(student))
+        self.student: Any = plain_where_alone(ROOT_MODELS.build(student))
         # The student's own object: it may hold batch augmentations.
         self.data_preprocessor = self.student.data_preprocessor
         self.inherit = parts_by_teacher(inherit, list(cfgs))
@@ -127,7 +127,7 @@ class MGDDistill(OuterModel):
             teacher.load()
             # The Runner moved the model before there was anything to move.
             teacher.module.to(one.device, one.dtype)
-            inherit(self.student, teacher.module, self.inherit[name])
+            copy_inherited(self.student, teacher.module, self.inherit[name])
 
     def forward(
         self,
@@ -178,7 +178,7 @@ class MGDDistill(OuterModel):
         return losses
 
     def set_position(self, position: float, free: bool = True) -> None:
-        """Weigh the losses as their schedules say; free an idle teacher.
+        """Set the losses' weights by their schedules; free idle teachers.
 
         Args:
             position: How far the training is: see :class:`Schedule`.
@@ -205,7 +205,7 @@ class MGDDistill(OuterModel):
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any
     ) -> None:
-        """Let files with the student's own names load, as our files have them.
+        """Accept a state dict with the student's own names, as our files have.
 
         What such a file cannot have keeps its value, so that a strict load
         works.

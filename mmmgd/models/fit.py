@@ -1,4 +1,4 @@
-"""Whether two features can be compared, and what to write where not."""
+"""Check that two features can be compared; say what to change if not."""
 
 from collections.abc import Sequence
 

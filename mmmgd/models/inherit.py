@@ -1,4 +1,4 @@
-"""Starting parts of the student from the teacher's weights."""
+"""Copy parts of the teacher's weights into the student."""
 
 from collections.abc import Sequence
 
@@ -40,7 +40,7 @@ def check_inherit(
                 )
 
 
-def inherit(
+def copy_inherited(
     student: nn.Module, teacher: nn.Module, parts: Sequence[str]
 ) -> None:
     """Copy the teacher's weights of these parts into the student."""

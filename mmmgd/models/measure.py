@@ -1,4 +1,4 @@
-"""Teachers are built and run, and the features of both sides measured."""
+"""Build the teachers and measure the features of both sides."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Maps of different size on the two sides of a loss."""
+"""Resize the map of one side of a loss to that of the other."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""One distillation loss: its pairs of points, its connectors, its loss."""
+"""One entry of ``distill``: pairs of points, connectors and a loss."""
 
 import inspect
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from .totals import total
 
 
 class DistillTerm(nn.Module):
-    """One entry of ``MGDDistill(distill=...)``.
+    """Computes the losses of one entry of ``MGDDistill(distill=...)``.
 
     Args:
         entry: The entry, read.
@@ -124,7 +124,7 @@ class DistillTerm(nn.Module):
     def _connect(
         self, i: int, s: Tensor, t: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """Return what a connector makes of a feature, and by which mask.
+        """Return a connector's output and the mask that it used.
 
         A connector that has ``draw_mask`` may look at the teacher's feature
         to draw it, and a loss that names ``mask`` receives it.

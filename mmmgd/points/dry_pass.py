@@ -27,7 +27,7 @@ from .watch import Seen, watched_pass
 
 @dataclass
 class DryPass:
-    """What a dry pass has seen.
+    """The result of a dry pass.
 
     Attributes:
         image: Height and width of the image in pixels.

@@ -1,4 +1,4 @@
-"""Running a model once, on a blank image, so that nothing of it changes."""
+"""Run a model once on a blank image, without changing it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from .image_size import Size
 
 
 class PassEnded(BaseException):
-    """Ends a forward pass whose remaining modules nobody needs.
+    """Ends a forward pass after the last module that is needed.
 
     Not an ``Exception``, so that no model swallows it by accident.
     """
@@ -57,7 +57,7 @@ def forward(
 
 @contextmanager
 def quiet(model: nn.Module, training: bool = False) -> Iterator[None]:
-    """Run a model inside the block so that nothing of it changes.
+    """Restore the model and the random state after the block.
 
     Args:
         model: The model.

@@ -1,4 +1,4 @@
-"""The size of the image that models are tried on.
+"""Choose the image size of the dry pass.
 
 It is the student's own training crop where that is stated, so that shapes,
 strides and costs are those of the training. `inspect`, the report and the

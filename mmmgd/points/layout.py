@@ -1,4 +1,4 @@
-"""From what a module returns to a map (N, C, H, W).
+"""Turn what a module returns into a map (N, C, H, W).
 
 Read are maps (N, C, H, W); channels-last maps (N, H, W, C), as timm's Swin
 has them; and tokens (N, L, C) with class or register tokens in front, as ViT

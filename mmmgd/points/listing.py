@@ -1,4 +1,4 @@
-"""The points of several models, on the first image that all get through."""
+"""List the points of several models on one image size."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What is compared with what: reading ``distill`` of a config."""
+"""Read the pairs of points from ``distill`` of a config."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

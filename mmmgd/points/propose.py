@@ -1,4 +1,4 @@
-"""Which pairs of points to try first."""
+"""Propose pairs of points for two models."""
 
 import re
 from collections.abc import Sequence

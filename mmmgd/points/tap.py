@@ -1,4 +1,4 @@
-"""Reading named features out of a model, without touching the model."""
+"""Record named features of a model by forward hooks."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -88,7 +88,7 @@ class FeatureTap:
 
 
 class Released(Mapping[str, Tensor]):
-    """Features that are let go when they are read for the last time.
+    """Features that are freed when they are read for the last time.
 
     Args:
         features: Feature at each point.

@@ -1,4 +1,4 @@
-"""One pass of a model, watched by hooks on all of its modules."""
+"""Record which modules of a model run in one pass."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ HINTS = {
 
 @dataclass
 class Seen:
-    """What one pass has seen.
+    """The record of one pass.
 
     Attributes:
         shapes: Shapes at each point, in the order of its runs.

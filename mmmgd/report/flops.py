@@ -1,4 +1,4 @@
-"""What a model costs: the multiply-adds of its matrix products.
+"""Count the multiply-adds of a model's matrix products.
 
 torch counts them, by its operators: convolutions (deformable ones included),
 linear layers, and the two products inside attention. One multiply-add is one

@@ -1,4 +1,4 @@
-"""What is about to be trained, in twenty lines, and what looks wrong in it."""
+"""The report before step 1: what is trained, and warnings."""
 
 import hashlib
 from itertools import zip_longest

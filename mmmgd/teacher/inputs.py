@@ -1,4 +1,4 @@
-"""The student's batch as a teacher needs it: other numbers, another size."""
+"""Convert the student's batch to a teacher's normalisation and size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Weights for the part of a model that runs, and nothing else."""
+"""Load weights strictly for the part of a model that runs."""
 
 from collections.abc import Callable, Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""The same image in the numbers that each of two models was trained on."""
+"""Convert a batch normalised for one model to that of another."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What makes a frozen model's pass cheaper: a shorter type, a compiler.
+"""Run a frozen model in a shorter data type, or compiled.
 
 Neither is exact, so both are options of :class:`Teacher`.
 """

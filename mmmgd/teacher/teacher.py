@@ -114,7 +114,7 @@ class Teacher:
         self.adapt: InputAdapter | None = None
 
     def listen(self, student: nn.Module) -> None:
-        """Take the batches of a student from now on, as they are for it."""
+        """Adapt the inputs to a student's batches from now on."""
         self.adapt = input_adapter(
             student, self.module, self.input_size, self.seen.way.samples
         )
@@ -197,7 +197,7 @@ class Teacher:
         return features
 
     def free(self) -> None:
-        """Let go of the model, which is not going to be run again."""
+        """Free the model, which is not going to be run again."""
         self.loaded, self.freed = False, True
         del self.module, self._tap
 

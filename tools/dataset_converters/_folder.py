@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 # What converters write; anything else is somebody's own.
-OURS = {'train', 'val', 'annotations', 'leftImg8bit', 'gtFine'}
+WRITTEN = {'train', 'val', 'annotations', 'leftImg8bit', 'gtFine'}
 
 
 def digest(folder: Path) -> str:
@@ -35,7 +35,7 @@ def check_replaceable(out: Path, record: str) -> None:
     if out.exists() and not out.is_dir():
         raise SystemExit(f'{out} is a file: choose another --out')
     others = {p.name for p in out.iterdir()} if out.exists() else set()
-    others -= {*OURS, record}
+    others -= {*WRITTEN, record}
     if others:
         raise SystemExit(
             f'{out} holds files that are not ours ({sorted(others)[0]}): '

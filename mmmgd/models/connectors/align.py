@@ -1,4 +1,4 @@
-"""Direct imitation, and the 1x1 convolution that all connectors begin with."""
+"""The connector of direct imitation: a 1x1 convolution."""
 
 from torch import Tensor, nn
 
@@ -7,7 +7,7 @@ from mmmgd.registry import MODELS
 
 @MODELS.register_module()
 class AlignConnector(nn.Module):
-    """Direct imitation: match the width and nothing else.
+    """Match the teacher's width by a 1x1 convolution: direct imitation.
 
     The contrast to MGD in its paper. Without a mask and a generator the
     student has to copy the teacher's feature.
@@ -60,7 +60,7 @@ def align_conv(from_: int, to: int, always: bool = False) -> nn.Conv2d | None:
 def check_channels(
     student_channels: int | None, teacher_channels: int | None
 ) -> tuple[int, int]:
-    """Refuse widths that are missing or are none.
+    """Refuse widths that are missing or not positive integers.
 
     Raises:
         ValueError: If one is.

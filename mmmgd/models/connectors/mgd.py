@@ -1,4 +1,4 @@
-"""The connector of MGD: hide a part of the feature, generate the whole."""
+"""The connector of MGD: mask, then generator."""
 
 from typing import Any
 
@@ -135,7 +135,7 @@ class MGDConnector(nn.Module):
         )
 
     def visible(self, feature: Tensor, mask: Tensor) -> Tensor:
-        """Return what the generator is given; see :meth:`forward`."""
+        """Return the masked feature, the generator's input."""
         if self.mask_before_align:
             return self._aligned(self._hide(feature, mask))
         return self._hide(self._aligned(feature), mask)
@@ -173,7 +173,7 @@ class MGDConnector(nn.Module):
         return feature.new_ones(shape)
 
     def extra_repr(self) -> str:
-        """Name the paper's numbers when printed."""
+        """Return the mask's settings, for printing."""
         return (
             f'mask_ratio={self.mask_ratio}, mask_dim={self.mask_dim!r}, '
             f'mask={self.mask!r}'
