@@ -4,9 +4,8 @@ Persistent workers carry their state from epoch to epoch, so an exact resume
 needs it. Each worker writes its state to shared memory after each batch.
 """
 
-import os
 import pickle
-import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +16,8 @@ from mmmgd.rng import rng_state, set_rng_state
 
 # Room for one pickled state, which takes about half of it.
 STATE_BYTES = 32768
-
-# Seconds that a worker lives after SIGTERM.
-GRACE = 5
+# Seconds in which a worker starts.
+START = 60
 
 
 class WorkerStates:
@@ -96,12 +94,16 @@ class WorkerStates:
         text = pickle.dumps(rng_state(cuda=False))
         assert len(text) <= STATE_BYTES, len(text)
         page = self.pages[worker, int(self.done[worker]) % self.depth]
-        page[: len(text)] = torch.frombuffer(
-            bytearray(text), dtype=torch.uint8
-        )
+        content = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+        page[1 : len(text)] = content[1:]
+        page[0] = content[0]  # the last: it says that there is a state
 
     def _read(self, worker: int, batches: int) -> dict:
         page = self.pages[worker, batches % self.depth]
+        deadline = time.monotonic() + START
+        # One that has got no batch in this epoch may be starting still.
+        while not page[0] and time.monotonic() < deadline:
+            time.sleep(0.01)
         # Its own worker wrote it, into memory that they share.
         return pickle.loads(page.numpy().tobytes())  # noqa: S301
 
@@ -118,18 +120,6 @@ class _WorkerInit:
         if self.book.initial is not None:
             set_rng_state(self.book.initial[worker])
         self.book.write(worker)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, _end_soon)
-
-
-def _end_soon(signum: int, frame: Any) -> None:
-    """Exit some seconds after SIGTERM, when the trainer has its batch.
-
-    A signal to a whole job reaches the workers too, and without them the
-    trainer could not finish its step and save.
-    """
-    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
-    signal.alarm(GRACE)
 
 
 class _Collate:

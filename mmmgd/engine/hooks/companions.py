@@ -17,8 +17,8 @@ COMPANIONS: tuple[type[Hook], ...] = (
     ScheduleHook,
     FiniteHook,
     RunStateHook,
-    ResumeHook,
     InterruptHook,
+    ResumeHook,
     PreflightHook,
     WorkDirHook,
 )

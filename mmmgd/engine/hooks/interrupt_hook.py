@@ -7,15 +7,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import torch.distributed as dist
-from mmengine.dist import get_rank, get_world_size
-from mmengine.fileio import get_file_backend
+from mmengine.dist import barrier, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch.distributed import distributed_c10d
 
-from mmmgd.checkpoints.atomic import BACKEND
+from mmmgd.checkpoints.atomic import BACKEND, write
+from mmmgd.checkpoints.latest import pointer_of
 from mmmgd.engine.runner import hook_of
+from mmmgd.engine.signals import Shielded, StopNotice
 from mmmgd.registry import HOOKS
 
 from .run_state_hook import RunStateHook
@@ -29,8 +28,9 @@ REPEATED = 3.0
 class InterruptHook(Hook):
     """Saves and exits on SIGINT (exit code 130) and SIGTERM (143).
 
-    The step that runs is finished first, as is a validation; a second signal
-    ends the process at once. All ranks stop after the same step.
+    The step that runs is finished first, as is a validation. A second signal
+    ends the process at once, but not while it saves. A signal to one process
+    stops all of a distributed run, after the same step.
 
     Args:
         filename: Name of the checkpoint that it writes.
@@ -58,11 +58,17 @@ class InterruptHook(Hook):
         self.signals = [known[name] for name in signals]
         self.signal: int | None = None
         self.noted = 0.0
+        self.leaving = False
         self.previous: dict[int, Any] = {}
-        self.agreement: _Agreement | None = None
+        self.notice: StopNotice | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Install the signal handlers, if this is the main thread."""
+        self.notice = StopNotice(runner.timestamp)
+        for loop in (runner.train_loop, runner.val_loop):
+            loader: Any = getattr(loop, 'dataloader', None)
+            if loader is not None:
+                loader.worker_init_fn = Shielded(loader.worker_init_fn)
         if threading.current_thread() is threading.main_thread():
             self.previous = {
                 s: signal.signal(s, self._note) for s in self.signals
@@ -77,17 +83,14 @@ class InterruptHook(Hook):
         self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any
     ) -> None:
         """Save and exit after a signal, once no gradient is accumulated."""
-        if self.signal is None or not _is_updated(runner):
-            return
-        done = runner.iter + 1
-        if self.agreement is None:
-            name = signal.Signals(self.signal).name
-            runner.logger.warning(f'{name}: saving, then leaving.')
-            self.agreement = _Agreement(done)
-        if self.agreement.stops_at(done):
-            self._leave(runner, done)
+        if self.notice and _is_updated(runner):
+            signum = self.notice.read(runner.iter + 1, self.signal)
+            if signum is not None:
+                self._leave(runner, signum)
 
     def _note(self, signum: int, frame: Any) -> None:
+        if self.leaving:
+            return
         if self.signal is None:
             self.signal, self.noted = signum, time.monotonic()
         elif time.monotonic() - self.noted > REPEATED:
@@ -95,7 +98,12 @@ class InterruptHook(Hook):
                 signal.signal(number, handler)
             os.kill(os.getpid(), signum)
 
-    def _leave(self, runner: Runner, done: int) -> None:
+    def _leave(self, runner: Runner, signum: int) -> None:
+        self.leaving = True
+        runner.logger.warning(
+            f'{signal.Signals(signum).name}: saving, then leaving.'
+        )
+        done = runner.iter + 1
         hook_of(runner, RunStateHook).capture(runner, done)
         runner.save_checkpoint(
             runner.work_dir,
@@ -105,43 +113,15 @@ class InterruptHook(Hook):
             backend_args=dict(backend=BACKEND),
         )
         if get_rank() == 0:
-            backend = get_file_backend(backend_args=dict(backend=BACKEND))
             path = os.path.join(runner.work_dir, self.filename)
-            backend.put(
-                path.encode(), os.path.join(runner.work_dir, 'last_checkpoint')
-            )
+            write(pointer_of(runner.work_dir), path.encode())
             runner.logger.warning(f'Saved {path}. Go on with --resume.')
-        assert self.signal is not None
-        self.after_train(runner)
-        raise SystemExit(128 + self.signal)
-
-
-class _Agreement:
-    """Makes all ranks stop after the same step.
-
-    It costs nothing until a signal comes. Then each rank writes its step to
-    the group's store. Gradients are shared in each step, so no rank is more
-    than one step ahead: when all have written, every rank knows it one step
-    after the latest of them.
-    """
-
-    def __init__(self, done: int) -> None:
-        self.at = done
-        self.world = get_world_size()
-        if self.world > 1:
-            self.store = dist.PrefixStore(
-                'mmmgd/stop', distributed_c10d._get_default_store()
-            )
-            self.store.set(str(get_rank()), str(done))
-
-    def stops_at(self, done: int) -> bool:
-        if self.world == 1:
-            return True
-        ranks = [str(rank) for rank in range(self.world)]
-        if not self.store.check(ranks):
-            return False
-        latest = max(int(self.store.get(rank)) for rank in ranks)
-        return done > latest
+        barrier()  # a launcher ends all when the first one leaves
+        if get_world_size() == 1:
+            # Else a launcher may still pass the signal on to us.
+            self.after_train(runner)
+            self.leaving, self.signal = False, None
+        raise SystemExit(128 + signum)
 
 
 def _is_updated(runner: Runner) -> bool:

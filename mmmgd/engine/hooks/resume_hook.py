@@ -192,6 +192,7 @@ def _reseed_loader(runner: Runner, sampler_seed: int | None) -> None:
         if sampler_seed is not None and hasattr(sampler, 'seed'):
             sampler.seed = sampler_seed
     init: Any = loader.worker_init_fn
-    init = getattr(init, 'inner', init)  # inside WorkerStates'
+    while hasattr(init, 'inner'):  # ours are around it
+        init = init.inner
     if init is not None and getattr(init, 'func', None) is worker_init_fn:
         init.keywords['seed'] = runner.seed
