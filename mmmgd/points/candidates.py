@@ -1,13 +1,13 @@
 """Which modules of a model can be a point."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from .forward import WAYS, Way, run_blank
+from .hooked import hooked
 from .image_size import Size, confirming_sizes
 from .layout import Shape, infer_layout, stride_of
 from .paths import outputs_of
@@ -113,19 +113,12 @@ def _run(
         for point, tensor in _tensors(name, output):
             outputs.setdefault(point, []).append((tensor, tensor._version))
 
-    handles = [
-        module.register_forward_hook(partial(hook, name))
-        for name, module in model.named_modules()
-        if name
-    ]
+    inner = [(name, m) for name, m in model.named_modules() if name]
     try:
-        with torch.set_grad_enabled(trained):
+        with hooked(inner, after=hook), torch.set_grad_enabled(trained):
             run_blank(model, image, way)
     except Exception as error:  # of any kind: a head that misses its labels
         return outputs, f'{type(error).__name__}: {error}'.partition('\n')[0]
-    finally:
-        for handle in handles:
-            handle.remove()
     return outputs, ''
 
 

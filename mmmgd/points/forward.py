@@ -1,7 +1,7 @@
 """Run a model once on a blank image, without changing it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 from mmmgd.rng import isolated_rng
 
 from .blank import blank_samples
+from .hooked import hooked
 from .image_size import Size
 
 
@@ -108,22 +109,17 @@ def input_channels(model: nn.Module, image: Size) -> int:
         return mean.numel()
     found = [3]
 
-    def hook(module: Any, args: tuple) -> None:
+    def hook(name: str, module: Any, args: tuple) -> None:
         found[0] = 3 * module.in_channels // args[0].shape[1]
         raise PassEnded
 
-    handles = [
-        module.register_forward_pre_hook(hook)
-        for module in model.modules()
-        if isinstance(module, _ConvNd)
-    ]
+    convs = [x for x in model.named_modules() if isinstance(x[1], _ConvNd)]
     inputs = next(model.parameters()).new_zeros(1, 3, *image)
-    try:
-        with quiet(model):
-            forward(model, inputs)
-    except (PassEnded, Exception):  # noqa: S110 (the pass itself will say)
-        pass
-    finally:
-        for handle in handles:
-            handle.remove()
+    # Of an error the pass itself will say more.
+    with (
+        suppress(PassEnded, Exception),
+        hooked(convs, before=hook),
+        quiet(model),
+    ):
+        forward(model, inputs)
     return found[0]

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from torch import Tensor, nn
 
 from .forward import PassEnded
+from .hooked import hooked
 from .paths import check_calls, find_module, pick, split_point
 
 
@@ -65,17 +65,8 @@ class FeatureTap:
             if stop and len(features) == len(self.points):
                 raise PassEnded
 
-        handles = [
-            module.register_forward_hook(partial(hook, name))
-            for name, module in self._modules.items()
-        ]
-        try:
+        with hooked(self._modules.items(), after=hook), suppress(PassEnded):
             yield features
-        except PassEnded:
-            pass
-        finally:
-            for handle in handles:
-                handle.remove()
         check_calls(calls, self.points, self.side)
         for point, feature in features.items():
             if feature._version != versions[point]:

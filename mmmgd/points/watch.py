@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from torch import nn
 
 from .forward import PassEnded, Way, run_blank
+from .hooked import hooked
 from .image_size import DryPassError, Size
 from .layout import Shape
 from .paths import check_calls, pick, split_point
@@ -67,16 +67,9 @@ def watched_pass(
     """
     names = {split_point(point).module for point in points}
     watch = _Watch(points, side)
-    handles = [
-        handle
-        for name, module in model.named_modules()
-        for handle in (
-            module.register_forward_pre_hook(partial(watch.enter, name)),
-            module.register_forward_hook(partial(watch.leave, name)),
-        )
-    ]
     try:
-        run_blank(model, image, way)
+        with hooked(model.named_modules(), watch.leave, watch.enter):
+            run_blank(model, image, way)
     except PassEnded:
         pass
     except Exception as error:
@@ -87,9 +80,6 @@ def watched_pass(
                 f'the point(s) {missing} ran: {type(error).__name__}: '
                 f'{error}. If it takes other sizes only, write {HINTS[side]}.'
             ) from error
-    finally:
-        for handle in handles:
-            handle.remove()
     if watch.now.wrong is not None:
         raise watch.now.wrong
     return watch.checked()

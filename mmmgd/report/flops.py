@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mmmgd.models.connectors import MGDConnector
 from mmmgd.points.dry_pass import DryPass
 from mmmgd.points.forward import quiet, run_blank
+from mmmgd.points.hooked import hooked
 from mmmgd.points.image_size import Size
 from mmmgd.points.tap import FeatureTap
 
@@ -55,18 +56,15 @@ def model_flops(model: nn.Module, image: Size) -> tuple[int, str]:
     """
     parts = {n: m for n, m in model.named_children() if [*m.parameters()]}
     waiting, counter = dict.fromkeys(parts), Counter()
-    handles = [
-        part.register_forward_pre_hook(lambda *_, n=name: waiting.pop(n, None))
-        for name, part in parts.items()
-    ]
+
+    def enter(name: str, *_: Any) -> None:
+        waiting.pop(name, None)
+
     try:
-        with counter:
+        with hooked(parts.items(), before=enter), counter:
             run_blank(model, image)
     except Exception:  # of any kind: a head that misses its labels
         return counter.flops, ', '.join(waiting) or f'part of {[*parts][-1]}'
-    finally:
-        for handle in handles:
-            handle.remove()
     return counter.flops, ''
 
 
