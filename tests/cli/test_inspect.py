@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,12 @@ def inspect(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def _inspect(*argv, status=0):
-        assert main(['inspect', *argv]) == status
+        try:
+            ended = main(['inspect', *argv])
+        except SystemExit as end:  # Python prints its text, and returns 1
+            print(end.code, file=sys.stderr)
+            ended = 1
+        assert ended == status
         return capsys.readouterr()
 
     return _inspect
@@ -34,7 +40,7 @@ def _section(text, head):
 
 
 def test_points_pairs_and_report_without_data_or_weights(inspect):
-    out = inspect(MGD, '--processes', '8').out
+    out = inspect(MGD, '--processes', '8', '--no-weights').out
     for side, width in (('student', 32), ('teacher', 256)):
         points = _section(out, f'Points of the {side}')
         row = rf'backbone\.layer4 +\(1, {width}, 2, 2\) +/4\n'
@@ -85,7 +91,7 @@ def test_a_plain_config_and_a_teacher_to_pair_it_with(inspect):
 
 
 def test_a_detector_is_paired_at_each_level(inspect):
-    out = inspect(str(CONFIGS / 'detection_mgd.py')).out
+    out = inspect(str(CONFIGS / 'detection_mgd.py'), '--no-weights').out
     pairs = _section(out, 'Proposed `points`').split('\n')[1:]
     assert [p.split("'")[1] for p in pairs] == [
         f'neck.fpn_convs.{i}.conv' for i in range(5)
@@ -97,3 +103,47 @@ def test_a_detector_is_paired_at_each_level(inspect):
 def test_a_config_that_is_not_there(inspect):
     path = MGD.replace('_mgd', '_mgdd')
     assert 'Close names: classification_mgd.py' in inspect(path, status=1).err
+
+
+def test_a_missing_file_of_the_teacher_is_refused_after_the_report(inspect):
+    shown = inspect(MGD, status=1)
+    assert 'no file yet: work_dirs/demo' in shown.out
+    assert shown.err.count('error: ') == 1
+    assert 'no such file' in shown.err and 'teacher/last.pth' in shown.err
+
+
+def test_a_url_that_is_not_fetched_yet_is_fine(inspect):
+    option = 'model.teacher.checkpoint=https://example.org/t.pth'
+    out = inspect(MGD, '--cfg-options', option).out
+    assert 'no file yet: https://example.org/t.pth' in out
+
+
+def test_a_headless_config_of_a_package(inspect):
+    out = inspect('mmpretrain::dinov2/vit-small-p14_dinov2-pre_headless.py')
+    assert 'backbone.layers.11' in _section(out.out, 'Points of the student')
+
+
+def test_a_size_is_that_of_the_report_too(inspect):
+    out = inspect(MGD, '--size', '64', '--no-weights').out
+    proposed = _section(out, 'Proposed `points`')
+    assert '(32, 16, 16) <- (256, 16, 16)' in proposed
+    assert 'in the model: image_size=64' in proposed
+    assert 'Before step 1 (features of a 64x64 image)' in out
+
+
+def test_nothing_of_an_mmrazor_config_is_downloaded(inspect, monkeypatch):
+    def download(*args, **kwargs):
+        raise AssertionError('a download')
+
+    monkeypatch.setattr('torch.hub.download_url_to_file', download)
+    monkeypatch.setattr('torch.hub.load_state_dict_from_url', download)
+    monkeypatch.setattr('mmengine.runner.checkpoint.load_from_http', download)
+    config = 'mgd_resnet34_resnet18_8xb32_in1k.py'
+    out = inspect(str(CONFIGS.parent / 'mmrazor' / config)).out
+    assert 'Points of the student (ImageClassifier)' in out
+    assert "'backbone.layer4',  # (512, 7, 7) <- (512, 7, 7)" in out
+
+
+def test_the_traceback_of_a_refusal_is_there_for_who_asks(inspect):
+    with pytest.raises(FileNotFoundError):
+        inspect(MGD.replace('_mgd', '_mgdd'), '--traceback')
