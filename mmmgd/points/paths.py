@@ -6,12 +6,13 @@ from named ones; ``'bbox_head.cls_convs.3@0'`` picks the first run of a module
 that runs once on every level.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+
+from mmmgd.config import close_names
 
 
 class Path(NamedTuple):
@@ -54,7 +55,7 @@ def find_module(model: nn.Module, name: str, side: str) -> nn.Module:
     modules = dict(model.named_modules())
     if name in modules and name:
         return modules[name]
-    close = difflib.get_close_matches(name, list(modules), n=5, cutoff=0.5)
+    close = close_names(name, modules)
     raise ValueError(
         f'Expected a module of the {side} ({type(model).__name__}), but it '
         f'has none named {name!r}. Close names: '
