@@ -1,6 +1,5 @@
 """Find a student or a teacher by a config, checkpoint, work dir or name."""
 
-import difflib
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +11,7 @@ from mmengine.config import Config
 from mmmgd.checkpoints.reading import CheckpointError, read_file
 from mmmgd.config import (
     STUDENT_FILE,
+    close_names,
     package_configs,
     read_config,
     student_config,
@@ -110,7 +110,7 @@ def _published(name: str) -> tuple[str, str]:
             if name in found and (model := _model(text, package, name)):
                 return model
             names += found
-    close = difflib.get_close_matches(name, names, n=5)
+    close = close_names(name, names)
     raise FileNotFoundError(
         'Expected a config, a checkpoint, a work dir or the name of a '
         f'published model, but got {name!r}.'

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from mmmgd.checkpoints.reading import read_file
 from mmmgd.checkpoints.state_dicts import SECTION, read_state_dict
-from mmmgd.config import is_distilled, read_config, student_config
+from mmmgd.config import is_distilled, read_config, student_config, whole_model
 from mmmgd.points.forward import forward, quiet
 from mmmgd.points.tap import FeatureTap
 from mmmgd.report.features import (
@@ -103,9 +103,7 @@ def paint(cfg: Config, args: argparse.Namespace) -> list[Row]:
 
 def load_distilled(cfg: Config, checkpoint: str) -> Any:
     """Build the distillation with the weights of its training."""
-    model: Any = MODELS.build(
-        {**cfg.model, 'data_preprocessor': cfg.get('data_preprocessor')}
-    )
+    model: Any = MODELS.build(whole_model(cfg))
     model.teacher.load()
     model.student.load_state_dict(read_state_dict(checkpoint), strict=True)
     section = read_file(checkpoint).get(SECTION)
