@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from mmmgd.ops import has_bfloat16
+
 STATUS = Path('/proc/self/status')
 
 
@@ -109,9 +111,7 @@ def environment(device: str) -> dict:
         torch=torch.__version__,
         threads=torch.get_num_threads(),
         device=torch.cuda.get_device_name() if device != 'cpu' else _cpu(),
-        bfloat16_instructions=bool(
-            torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        ),
+        bfloat16_instructions=has_bfloat16(),
     )
 
 
