@@ -5,6 +5,7 @@ from .distill_hook import DistillHook
 from .feature_vis_hook import FeatureVisHook
 from .finite_hook import FiniteHook
 from .interrupt_hook import InterruptHook
+from .monitor_hook import MonitorHook
 from .preflight_hook import PreflightHook
 from .resume_hook import ResumeHook
 from .run_state_hook import RunStateHook
@@ -17,6 +18,7 @@ __all__ = [
     'FeatureVisHook',
     'FiniteHook',
     'InterruptHook',
+    'MonitorHook',
     'PreflightHook',
     'ResumeHook',
     'RunStateHook',

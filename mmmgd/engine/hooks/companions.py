@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 from .data_hook import DataHook
 from .finite_hook import FiniteHook
 from .interrupt_hook import InterruptHook
+from .monitor_hook import MonitorHook
 from .preflight_hook import PreflightHook
 from .resume_hook import ResumeHook
 from .run_state_hook import RunStateHook
@@ -20,6 +21,7 @@ COMPANIONS: tuple[type[Hook], ...] = (
     InterruptHook,
     ResumeHook,
     PreflightHook,
+    MonitorHook,
     WorkDirHook,
 )
 

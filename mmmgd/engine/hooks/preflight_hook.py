@@ -1,17 +1,15 @@
 """Report on a run before and just after it starts."""
 
 import logging
-from collections import Counter
 from typing import Any
 
 from mmengine.dist import master_only
-from mmengine.hooks import Hook
+from mmengine.hooks import Hook, LoggerHook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from mmmgd.engine.loss_watch import LossWatch
 from mmmgd.engine.runner import model_of
-from mmmgd.models import MGDDistill
-from mmmgd.models.totals import mean_of
 from mmmgd.registry import HOOKS
 from mmmgd.report.preflight import preflight
 
@@ -30,7 +28,9 @@ class PreflightHook(Hook):
 
     Args:
         report: Whether to print the report.
-        steps: Training steps to average the ratios over; 0 for no ratios.
+        steps: Training steps to average the ratios over. None means the first
+            log interval (10 to 50 steps), 0 no
+            ratios.
         ratios: The least and the largest ratio that is not worth a warning.
     """
 
@@ -39,14 +39,11 @@ class PreflightHook(Hook):
     def __init__(
         self,
         report: bool = True,
-        steps: int = 50,
+        steps: int | None = None,
         ratios: tuple[float, float] = RATIOS,
     ) -> None:
         self.report, self.steps, self.ratios = report, steps, ratios
-        self.terms: Any = None
-        self.seen = 0
-        self.sums: Any = Counter()
-        self.handle: Any = None
+        self.watch: LossWatch | None = None
 
     @master_only
     def before_train(self, runner: Runner) -> None:
@@ -59,41 +56,32 @@ class PreflightHook(Hook):
             print_log('\n'.join(report.lines), logger='current')
             for warning in report.warnings:
                 print_log(warning, logger='current', level=logging.WARNING)
+        if self.steps is None:
+            loggers = [h for h in runner.hooks if isinstance(h, LoggerHook)]
+            self.steps = min([50, *(max(10, h.interval) for h in loggers)])
         if self.steps:
-            self.terms = model.terms
-            self.handle = model.register_forward_hook(self._note)
+            self.watch = LossWatch(model)
 
     def after_train_iter(self, runner: Runner, *args: Any, **kw: Any) -> None:
         """Report the ratios once there are enough steps."""
-        if self.handle is not None and self.seen >= self.steps:
-            self._finish()
+        if self.watch and self.watch.seen >= (self.steps or 0):
+            self._finish(self.watch)
 
     def after_train(self, runner: Runner) -> None:
         """Report them for a run that is shorter."""
-        if self.handle is not None and self.seen:
-            self._finish()
+        if self.watch and self.watch.seen:
+            self._finish(self.watch)
 
-    def _note(self, model: MGDDistill, args: Any, output: Any) -> None:
-        """Add up the losses of one training pass."""
-        if not (model.training and isinstance(output, dict)):
-            return
-        ours = {n: k for k, term in self.terms.items() for n in term.log_names}
-        for name, loss in output.items():
-            if 'loss' in name:
-                self.sums[ours.get(name, '')] += mean_of(loss).detach()
-        self.seen += 1
-
-    def _finish(self) -> None:
-        self.handle.remove()
-        self.handle = None
-        task = float(self.sums['']) / self.seen
-        for name, term in self.terms.items():
-            ratio = float(self.sums[name]) / self.seen / max(task, 1e-12)
-            count = len(term.pairs)
+    def _finish(self, watch: LossWatch) -> None:
+        watch.close()
+        self.watch = None
+        task = watch.task_mean()
+        for name, ratio in watch.term_ratios().items():
+            count = len(watch.terms[name].pairs)
             points = f' over {count} points' if count > 1 else ''
             print_log(
                 f'{name} / task loss = {ratio:.3g} ({ratio * task:.4g}{points}'
-                f' / {task:.4g}, mean of the first {self.seen} steps).',
+                f' / {task:.4g}, mean of the first {watch.seen} steps).',
                 logger='current',
             )
             if warning := ratio_warning(name, ratio, self.ratios):
