@@ -103,5 +103,4 @@ class _Mark(torch.autograd.Function):
 
 def _teachers(model: Any) -> list[Any]:
     """Return the teachers that still take part."""
-    every = getattr(model, 'teachers', {'': model.teacher}).values()
-    return [teacher for teacher in every if teacher.loaded]
+    return [one for one in model.teachers.values() if one.loaded]
