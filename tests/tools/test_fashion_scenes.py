@@ -2,15 +2,19 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 FOLDER = Path(__file__).parents[2] / 'tools/dataset_converters'
 sys.path.insert(0, str(FOLDER))
 import fashion_scenes  # noqa: E402
 from fashion_mnist import HELD_OUT, write_idx  # noqa: E402
+from scenes import make_scene  # noqa: E402
+from styles import FASHION  # noqa: E402
 
 
 @pytest.fixture
@@ -52,6 +56,25 @@ def test_both_layouts_are_written_and_kept(source, tmp_path, capsys):
     names = [category['name'] for category in content['categories']]
     assert names[0] == 'T-shirt'
     assert names[9] == 'ankle boot'
+
+
+def test_a_backbone_begins_with_one_item_a_picture(source, tmp_path):
+    out = tmp_path / 'folder'
+    words = ['--source', str(source), '--scenes', '30', '10']
+    fashion_scenes.main([*words, '--layout', 'folder', '--out', str(out)])
+    files = sorted(out.rglob('*.png'))
+    assert len(files) == 30 + 10
+    classes = {file.parent.name for file in files}
+    assert 'ankle-boot' in classes
+    assert classes <= {c.replace(' ', '-') for c in FASHION.classes}
+    scans = fashion_scenes.load_scans(source)
+    style = replace(FASHION, items=(1, 1), side=(32, 64))
+    for file in files:
+        split, number = file.parts[-3], int(file.stem)
+        scene = make_scene(split, number, *scans[split], style, 64)
+        name = FASHION.classes[scene.labels[0]].replace(' ', '-')
+        assert name == file.parent.name
+        assert np.array_equal(np.asarray(Image.open(file)), scene.image)
 
 
 def test_without_the_photographs_it_says_what_to_do(tmp_path, capsys):
