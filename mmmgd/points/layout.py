@@ -8,7 +8,7 @@ size: height and width follow the image, channels do not.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from math import ceil, inf
 from typing import Any
 
@@ -117,6 +117,7 @@ def infer_layout(seen: Seen, written: Mapping[str, Any]) -> Layout:
         return _infer_tokens(seen, None)
     if len(shape) == 4:
         kinds = [kind for kind in AXES if _fits_all(seen, *AXES[kind])]
+        kinds = kinds or [k for k in AXES if _follows_all(seen, *AXES[k])]
         return Layout(kinds[0] if len(kinds) == 1 else 'unknown')
     return Layout('vector' if len(shape) == 2 else 'unknown')
 
@@ -188,6 +189,22 @@ def _fits_all(seen: Seen, c: int, h: int, w: int) -> bool:
     """Whether these axes are channels, height and width at every size."""
     return len({shape[c] for _, shape in seen}) == 1 and all(
         _fits((shape[h], shape[w]), image) for image, shape in seen
+    )
+
+
+def _follows_all(seen: Seen, c: int, h: int, w: int) -> bool:
+    """Whether height and width grow with the image's, and channels do not.
+
+    So they do after convolutions without padding, which no stride explains.
+    """
+    if len(seen) < 2 or len({shape[c] for _, shape in seen}) > 1:
+        return False
+    pairs = {
+        (image[i], s[a]) for image, s in seen for i, a in ((0, h), (1, w))
+    }
+    sides, grids = zip(*sorted(pairs), strict=True)
+    return len({*sides}) == len({*grids}) == len(pairs) > 1 and all(
+        a < b for a, b in pairwise(grids)
     )
 
 

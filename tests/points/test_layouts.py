@@ -23,6 +23,9 @@ def _infer(*shapes, **written):
         (((1, 28, 28, 28), (1, 28, 28, 56)), Layout('NCHW')),
         (((1, 28, 28, 28), (1, 28, 56, 28)), Layout('NHWC')),
         (((1, 512, 1, 1), (1, 512, 1, 1)), Layout('NCHW')),
+        # convolutions without padding, as in LeNet: no stride explains them
+        (((1, 6, 220, 220), (1, 6, 220, 444)), Layout('NCHW')),
+        (((1, 49, 49, 120), (1, 49, 105, 120)), Layout('NHWC')),
         (((1, 196, 32), (1, 392, 32)), Layout('tokens', 0, 16)),
         (((1, 197, 32), (1, 393, 32)), Layout('tokens', 1, 16)),
         (((1, 201, 32), (1, 397, 32)), Layout('tokens', 5, 16)),
