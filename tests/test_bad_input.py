@@ -135,6 +135,12 @@ KINDS = {
     'an unknown key of the teacher': (
         _set('model.teacher.checkpont', 'x.pth'),
         "teacher.*'checkpont'. Did you mean 'checkpoint'"),
+    'the file of the teacher under another name': (
+        _set('model.teacher.weights', 'x.pth'), "'weights'.*'checkpoint'"),
+    'a model merged with that of its base': (
+        _set('model.backbone', dict(type='ResNet')), '_delete_=True'),
+    'a key that MMEngine ignores': (
+        _set('env_cfg.cudnn_benchmrk', True), "'cudnn_benchmrk'.*mark'"),
     'a teacher config that is not there': (
         _put('model.teacher.config', 'nowhere.py'), 'config.*nowhere.py'),
     'one that its package does not have': (
@@ -222,6 +228,16 @@ KINDS = {
         _put(CONNECTOR, None), 'loss_mgd: .*no connector'),
     'a written width that is wrong': (
         _set(f'{CONNECTOR}.student_channels', 33), 'student_channels=33'),
+    'a point without positions': (
+        _put(f'{TERM}.points', 'neck'), "connector works on maps.*'neck'"),
+    'a mask ratio of None': (
+        _put(f'{CONNECTOR}.mask_ratio', None), '`mask_ratio`.*got None'),
+    'a list of mask ratios': (
+        _put(f'{CONNECTOR}.mask_ratio', [0.5]), r'`mask_ratio`.*got \[0.5\]'),
+    'the mask ratio under its name in MMRazor': (
+        _set(f'{CONNECTOR}.lambda_mgd', 0.5), "'lambda_mgd'.*'mask_ratio'"),
+    'the weight under its name in MMRazor': (
+        _set(f'{TERM}.loss.alpha_mgd', 0.5), "'alpha_mgd'.*'loss_weight'"),
     'no mask ratio': (_drop(f'{CONNECTOR}.mask_ratio'), 'mask_ratio'),
     'a mask ratio of one': (
         _set(f'{CONNECTOR}.mask_ratio', 1.0), '`mask_ratio`.*got 1.0'),
