@@ -12,6 +12,7 @@ from PIL import Image
 from stock import command, evaluate
 
 from mmmgd.config import read_config
+from mmmgd.engine.data import DataError
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / 'tools' / 'dataset_converters'))
@@ -129,5 +130,5 @@ def test_a_missing_label_file_is_named(scenes, tmp_path, run):
     for number in range(8):
         (scenes / LABEL.format(number)).unlink()
     cfg = _config('semantic_segmentation_mgd.py', scenes, tmp_path / 'work')
-    with pytest.raises(FileNotFoundError, match='_gtFine_labelTrainIds.png'):
+    with pytest.raises(DataError, match='_gtFine_labelTrainIds.png'):
         run(cfg)

@@ -19,8 +19,9 @@ sys.path.insert(
     0, str(Path(__file__).parents[3] / 'tools' / 'dataset_converters')
 )
 
-import digit_scenes
 import digits
+from scenes import write_coco
+from styles import DIGITS
 
 pytestmark = pytest.mark.usefixtures('quick_start')
 
@@ -130,7 +131,7 @@ def scenes(tmp_path_factory):
         split: (images[numbers], labels[numbers])
         for split, numbers in digits.split_scans(10).items()
     }
-    digit_scenes.write_coco(out, scans, dict(train=8, val=2))
+    write_coco(out, scans, dict(train=8, val=2), DIGITS)
     return out
 
 
@@ -164,7 +165,7 @@ def test_yolox_through_its_switch(cut_and_whole, scenes):
     ]
     hooks[0]['num_last_epochs'] = 1
     stock.train_dataloader.dataset.dataset.metainfo = dict(
-        classes=digit_scenes.CLASSES
+        classes=DIGITS.classes
     )
     stock.train_dataloader.update(
         batch_size=4, num_workers=2, persistent_workers=True
