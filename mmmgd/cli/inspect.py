@@ -1,7 +1,7 @@
 """``python -m mmmgd inspect CONFIG``: the report, without data or training.
 
-Also lists what can be a point, and proposes pairs. Nothing is downloaded.
-Exit status 1 if the config would not train.
+Then lists what can be a point, and proposes pairs. Nothing is downloaded.
+Exit status 1 if the config would not train; the points come all the same.
 """
 
 import argparse
@@ -41,9 +41,11 @@ def main(argv: list[str]) -> int:
     if args.size and is_distilled(cfg):
         cfg.model.image_size = args.size
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        _points(cfg, args.teacher, args.size)
-        if is_distilled(cfg):
-            _report(cfg, args.processes, args.weights)
+        try:
+            if is_distilled(cfg):
+                _report(cfg, args.processes, args.weights)
+        finally:  # what mends a wrong point
+            _points(cfg, args)
     return 0
 
 
@@ -51,14 +53,20 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the arguments."""
     parser = argparse.ArgumentParser(
         prog='python -m mmmgd inspect',
-        description='Lists the points of student and teacher, proposes pairs, '
-        'and prints the report that training begins with.',
+        description='Prints the report that training begins with, the main '
+        'points of student and teacher, and the pairs to choose from.',
     )
     parser.add_argument('config', help='config file, or pkg::path')
     parser.add_argument(
         '--teacher',
         metavar='CONFIG',
         help='teacher to pair with, for the config of a plain student',
+    )
+    parser.add_argument(
+        '--all',
+        dest='every',
+        action='store_true',
+        help='list all points, not only the last of each stage and level',
     )
     parser.add_argument(
         '--no-weights',
@@ -84,11 +92,11 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _points(cfg: Config, teacher: str | None, size: int | None) -> None:
+def _points(cfg: Config, args: argparse.Namespace) -> None:
     """List all models' points, so that a config without pairs gets some."""
     plain, known = _models(cfg)
-    if teacher:
-        known = {'': dict(config=teacher)}
+    if args.teacher:
+        known = {'': dict(config=args.teacher)}
     student = MODELS.build(plain)
     teachers = {
         name: build_frozen(one['config']) for name, one in known.items()
@@ -106,16 +114,16 @@ def _points(cfg: Config, teacher: str | None, size: int | None) -> None:
             for name, module in teachers.items()
         ]
 
-    crop = size or cfg.model.get('image_size') or stated_size(plain, cfg)
+    crop = args.size or cfg.model.get('image_size') or stated_size(plain, cfg)
     mine, *others = first_complete(image_sizes(plain, crop), attempt)
-    print(mine)
+    print(mine.text(args.every))
     for other in others:
-        print(other)
+        print(other.text(args.every))
         print('Proposed `points`:')
         for line in written(propose_pairs(mine.points, other.points)):
             print(f'  {line}')
-        if size:
-            print(f'and in the model: image_size={size}')
+        if args.size:
+            print(f'and in the model: image_size={args.size}')
         print()
 
 
@@ -146,7 +154,7 @@ def _report(cfg: Config, processes: int, weights: bool) -> None:
         if Path(local_path(teacher.checkpoint)).is_file():
             teacher.load()
     report = preflight(model, cfg, processes)
-    print('\n'.join([*report.lines, *report.warnings]))
+    print('\n'.join([*report.lines, *report.warnings, '']))
     for teacher in teachers:
         if not teacher.loaded and '://' not in teacher.checkpoint:
             teacher.load()  # says that the file is missing

@@ -67,7 +67,7 @@ def check_maps(
                 f'{name}: {what} works on maps, but the {side} point '
                 f'{point!r} is {seen.shapes[point]} (N, C), without positions '
                 '(pooled, or a class token alone). Choose a module before it; '
-                '`python -m mmmgd inspect` lists them.'
+                '`python -m mmmgd inspect CONFIG --all` lists them.'
             )
 
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from .candidates import Candidate, candidates
 from .image_size import Size
+from .propose import readable
 
 # Parts in front of the heads.
 TRUNK = ('backbone', 'neck')
@@ -42,17 +43,42 @@ class Listed(NamedTuple):
         complete = not reason or (bool(parts) and parts <= ran)
         return cls(side, name, image, found, reason, complete)
 
-    def __str__(self) -> str:
+    def text(self, every: bool = True) -> str:
+        """Return the list as text.
+
+        Args:
+            every: Whether to list all points, or one of each stage and level.
+        """
         height, width = self.image
+        shown = self.points if every else short_list(self.points)
+        left = len(self.points) - len(shown)
         return '\n'.join(
             [
                 f'Points of the {self.side} ({self.model}), {height}x{width}:',
-                *(f'  {point}' for point in self.points),
+                *(f'  {point}' for point in shown),
+                *([f'  ({left} more: --all)'] if left else []),
                 f'  ... it goes no further ({self.reason})\n'
                 if self.reason
                 else '',
             ]
         )
+
+
+def short_list(points: Sequence[Candidate]) -> list[Candidate]:
+    """Return the last map of each stride, and what the heads return.
+
+    Of outer modules before inner, as :func:`propose_pairs` chooses.
+    """
+    best: dict[tuple, Candidate] = {}
+    for one in points:
+        part = re.split(r'[.[]', one.point)[0]
+        size = one.stride if part in TRUNK else one.shape
+        key = (part, one.levels, size)
+        rival = best.get(key, one)
+        if one.point.count('.') <= rival.point.count('.'):
+            best[key] = one
+    kept = [readable(points, one) for one in best.values()]
+    return [one for one in points if one in kept]
 
 
 def first_complete(

@@ -46,8 +46,8 @@ def test_points_pairs_and_report_without_data_or_weights(inspect):
         row = rf'backbone\.layer4 +\(1, {width}, 2, 2\) +/4\n'
         assert re.search(row, points)
     assert PAIR in _section(out, 'Proposed `points`')
-    report = out.partition('Before step 1')[2]
-    assert report.startswith(' (features of a 8x8 image)')
+    report, _, points = out.partition('Points of')
+    assert report.startswith('Before step 1 (features of a 8x8 image)')
     assert 'no file yet: work_dirs/demo/classification/teacher/last.pth' in (
         report
     )
@@ -100,6 +100,25 @@ def test_a_detector_is_paired_at_each_level(inspect):
     assert 'max_norm=35, norm_type=2' in out
 
 
+def test_the_list_is_short_unless_all_is_asked_for(inspect):
+    config = str(CONFIGS / 'detection_mgd.py')
+    shown = inspect(config, '--no-weights').out
+    points = _section(shown, 'Points of the student').splitlines()[1:]
+    assert [line.split()[0] for line in points[:-1]] == [
+        'backbone.relu',
+        *(f'backbone.layer{i}' for i in (1, 2, 3, 4)),
+        *(f'neck.fpn_convs.{i}' for i in range(5)),
+        'bbox_head.reg_convs.1',
+        'bbox_head.retina_cls',
+        'bbox_head.retina_reg',
+    ]
+    more = int(re.search(r'\((\d+) more: --all\)', points[-1])[1])
+    every = inspect(config, '--no-weights', '--all').out
+    listed = _section(every, 'Points of the student').splitlines()[1:]
+    assert len(listed) == len(points) - 1 + more
+    assert 'more: --all' not in every
+
+
 def test_a_config_that_is_not_there(inspect):
     path = MGD.replace('_mgd', '_mgdd')
     assert 'Close names: classification_mgd.py' in inspect(path, status=1).err
@@ -119,8 +138,11 @@ def test_a_url_that_is_not_fetched_yet_is_fine(inspect):
 
 
 def test_a_headless_config_of_a_package(inspect):
-    out = inspect('mmpretrain::dinov2/vit-small-p14_dinov2-pre_headless.py')
-    assert 'backbone.layers.11' in _section(out.out, 'Points of the student')
+    config = 'mmpretrain::dinov2/vit-small-p14_dinov2-pre_headless.py'
+    points = _section(inspect(config).out, 'Points of the student')
+    assert 'backbone.ln1 ' in points and 'backbone.layers.11' not in points
+    points = _section(inspect(config, '--all').out, 'Points of the student')
+    assert 'backbone.layers.11 ' in points
 
 
 def test_a_size_is_that_of_the_report_too(inspect):
