@@ -23,6 +23,7 @@ def blank_samples(
     Returns:
         A data sample for each; None for a model of another package.
     """
+    masks = any('mask' in name for name, _ in model.named_modules())
     packages = {c.__module__.partition('.')[0] for c in type(model).__mro__}
     makers = {
         'mmdet': _detected, 'mmseg': _segmented, 'mmpretrain': _classified,
@@ -31,7 +32,7 @@ def blank_samples(
         if package in packages:
             parameter = next(model.parameters(), torch.zeros(()))
             return [
-                make({**_metainfo(batch), 'img_shape': image}).to(
+                make({**_metainfo(batch), 'img_shape': image}, masks).to(
                     parameter.device
                 )
                 for image in images or [batch]
@@ -49,7 +50,7 @@ def _metainfo(batch: Size) -> dict[str, Any]:
     }
 
 
-def _detected(metainfo: dict[str, Any]) -> Any:
+def _detected(metainfo: dict[str, Any], masks: bool) -> Any:
     from mmdet.structures import DetDataSample
     from mmdet.structures.mask import BitmapMasks
     from mmengine.structures import InstanceData, PixelData
@@ -62,8 +63,9 @@ def _detected(metainfo: dict[str, Any]) -> Any:
     sample.gt_instances = InstanceData(
         bboxes=torch.tensor([box], dtype=torch.float32),
         labels=torch.zeros(1, dtype=torch.long),
-        masks=BitmapMasks(mask.numpy(), height, width),
     )
+    if masks:  # heads for boxes alone expect none
+        sample.gt_instances.masks = BitmapMasks(mask.numpy(), height, width)
     sample.ignored_instances = InstanceData(
         bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long)
     )
@@ -71,7 +73,7 @@ def _detected(metainfo: dict[str, Any]) -> Any:
     return sample
 
 
-def _segmented(metainfo: dict[str, Any]) -> Any:
+def _segmented(metainfo: dict[str, Any], masks: bool) -> Any:
     from mmengine.structures import PixelData
     from mmseg.structures import SegDataSample
 
@@ -82,7 +84,7 @@ def _segmented(metainfo: dict[str, Any]) -> Any:
     return sample
 
 
-def _classified(metainfo: dict[str, Any]) -> Any:
+def _classified(metainfo: dict[str, Any], masks: bool) -> Any:
     from mmpretrain.structures import DataSample
 
     return DataSample(metainfo=metainfo).set_gt_label(0)

@@ -83,7 +83,11 @@ def candidates(
         ]
         layout = infer_layout(seen, {})
         shape = layout.shape_as_map(shapes[0], image)
-        stride = stride_of(shape, image) if layout.is_map else None
+        # What is pooled to one size for all images has no stride.
+        fixed = len({shape for _, shape in seen}) < len(seen)
+        stride = (
+            stride_of(shape, image) if layout.is_map and not fixed else None
+        )
         feature = runs[0][0].data_ptr()
         found.append(
             Candidate(point, shape, stride, feature, layout.kind, len(runs))
