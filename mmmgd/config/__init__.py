@@ -1,6 +1,12 @@
 """Configs: read them, refuse the wrong ones, find the model in them."""
 
-from .checks import DEAD_KEYS, STUDENT_FILE, check_config
+from .checks import (
+    DEAD_KEYS,
+    SHARDED,
+    STUDENT_FILE,
+    check_config,
+    sharded_text,
+)
 from .crop import Size, as_size, stated_size
 from .keys import check_keys, close_names, offer
 from .mmseg_paths import mend_mmseg_paths
@@ -19,6 +25,7 @@ from .reading import find_config, package_configs, read_config
 
 __all__ = [
     'DEAD_KEYS',
+    'SHARDED',
     'STUDENT_FILE',
     'Options',
     'Size',
@@ -34,6 +41,7 @@ __all__ = [
     'offer',
     'package_configs',
     'read_config',
+    'sharded_text',
     'stated_size',
     'student_config',
     'teacher_configs',

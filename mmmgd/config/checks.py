@@ -47,12 +47,16 @@ PLAIN = {
 }
 
 
+# Wrappers of a model that take its parameters apart.
+SHARDED = {'FullyShardedDataParallel', 'MMFullyShardedDataParallel'}
+
+
 def check_config(cfg: Config) -> None:
     """Refuse a config that would silently train something else.
 
     Raises:
-        ValueError: If nobody reads a key, DistillHook is missing, or the name
-            of the file is taken.
+        ValueError: If nobody reads a key, DistillHook is missing, the model
+            would be sharded, or the name of the file is taken.
     """
     _check_plain(cfg)
     for key, replacement in DEAD_KEYS.items():
@@ -69,6 +73,8 @@ def check_config(cfg: Config) -> None:
             "DistillHook', so files would hold more than the student. Add "
             "default_hooks = dict(distill=dict(type='mmmgd.DistillHook'))."
         )
+    if is_distilled(cfg) and (what := _sharded(cfg)):
+        raise ValueError(sharded_text(what))
     if is_distilled(cfg) and Path(cfg.filename or '').name == STUDENT_FILE:
         # MMEngine copies the config into the work dir, under its own name.
         raise ValueError(
@@ -86,6 +92,29 @@ def _check_plain(cfg: Config) -> None:
             outer, node = node, node.get(part) or {}
         if isinstance(node, Mapping) and 'constructor' not in outer:
             check_keys(path, node, known)
+
+
+def sharded_text(what: str) -> str:
+    """Say why the parameters of the student cannot be taken apart."""
+    return (
+        f'Expected a Runner on one device or with DDP, but got {what}. FSDP '
+        'and DeepSpeed take parameters apart: the teacher, which is no part '
+        'of the model, would stay behind, and files would not hold the plain '
+        'student. Remove `runner_type`, `strategy` and `model_wrapper_cfg`. '
+        "For memory: type='AmpOptimWrapper', with_cp in the student's "
+        "backbone, dtype='bfloat16' of the teacher."
+    )
+
+
+def _sharded(cfg: Config) -> str:
+    """Name what would take the parameters apart; '' if nothing does."""
+    wrapper = cfg.get('model_wrapper_cfg') or {}
+    if str(wrapper.get('type')).rpartition('.')[2] in SHARDED:
+        return f'model_wrapper_cfg={wrapper["type"]!r}'
+    if cfg.get('runner_type', 'Runner') != 'Runner':
+        return f'runner_type={cfg.runner_type!r}'
+    strategy = cfg.get('strategy')
+    return f'strategy={strategy.get("type")!r}' if strategy else ''
 
 
 def _is_dead(cfg: Config, key: str) -> bool:

@@ -6,6 +6,23 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmmgd.config import SHARDED, sharded_text
+
+
+def check_not_sharded(runner: Any) -> None:
+    """Refuse what takes the parameters of a model apart.
+
+    Raises:
+        ValueError: If it is no plain Runner (MMEngine's FlexibleRunner runs
+            FSDP and DeepSpeed), or its model is wrapped by FSDP.
+    """
+    wrappers = {c.__name__ for c in type(runner.model).__mro__}
+    found = [*sorted(wrappers & SHARDED)]
+    if not isinstance(runner, Runner):
+        found.append(type(runner).__name__)
+    if found:
+        raise ValueError(sharded_text(found[0]))
+
 
 def model_of(runner: Runner) -> Any:
     """Return the model without DDP or another wrapper."""
