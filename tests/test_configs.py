@@ -69,6 +69,8 @@ def _build(cfg: Config, size: int = 64):
             part.init_cfg = None
     if 'pretrained' in student:
         student.pretrained = None
+    # They ask a Runner for the iteration, or pad to 1024 pixels.
+    (student.get('data_preprocessor') or {}).pop('batch_augments', None)
     for owner in (cfg, student):
         if 'size' in (owner.get('data_preprocessor') or {}):
             owner.data_preprocessor.size = (64, 64)  # see _segmented
