@@ -67,6 +67,10 @@ def _build(cfg: Config, size: int = 64):
             part.get('init_cfg')
         ):
             part.init_cfg = None
+            if part.type.startswith('ResNe'):
+                # Weights do not begin at zero, behind which nothing moves
+                # where the norms are frozen, as in DETRs.
+                part.zero_init_residual = False
     if 'pretrained' in student:
         student.pretrained = None
     # They ask a Runner for the iteration, or pad to 1024 pixels.
@@ -182,8 +186,7 @@ def test_two_real_steps(name):
         assert names == {k for k in log if k.startswith('distill.')}
         assert all(log[n] > 0 for n in names)
     moved = [k for k, p in trained.items() if not torch.equal(p, before[k])]
-    # Of DETRs, some get no gradient while what they scale is zero.
-    assert len(moved) > (0.8 if name in FAMILIES else 0.9) * len(trained)
+    assert len(moved) > 0.9 * len(trained)
 
 
 def test_the_width_is_aligned_where_it_differs():
