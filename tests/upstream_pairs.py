@@ -107,7 +107,7 @@ _PAIRS = {
         ('cgnet/cgnet_fcn_4xb4-60k_cityscapes-680x680.py', 'mit', 128),
         ('erfnet/erfnet_fcn_4xb4-160k_cityscapes-512x1024.py', 'r50', 128),
         ('mobilenet_v3/mobilenet-v3-d8-s_lraspp_4xb4-320k_cityscapes-512x1024'
-         '.py', 'r50', 128),
+         '.py', 'r50', 416),  # its head pools 49x49 positions
         ('ocrnet/ocrnet_hr18s_4xb2-40k_cityscapes-512x1024.py', 'r50', 128),
         ('icnet/icnet_r18-d8-in1k-pre_4xb2-80k_cityscapes-832x832.py', 'mit',
          128),

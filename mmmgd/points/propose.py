@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from math import log
+from math import inf, log
 
 from .candidates import Candidate
 
@@ -22,10 +22,7 @@ def propose_pairs(
     common = sorted(necks[0].keys() & necks[1].keys())
     if len(common) > 1:  # pooling is no pyramid
         return [(necks[0][s], necks[1][s]) for s in common]
-    mine, theirs = (
-        _last_of_each_stride(c, 'backbone') or _last_of_each_stride(c, '')
-        for c in (student, teacher)
-    )
+    mine, theirs = (_stages(c) for c in (student, teacher))
     if not mine or not theirs:
         return []
     common = [s for s in mine.keys() & theirs.keys() if 2 * s >= max(mine)]
@@ -42,6 +39,23 @@ def needs_resize(pairs: Sequence[tuple[Candidate, Candidate]]) -> bool:
 def readable(points: Sequence[Candidate], one: Candidate) -> Candidate:
     """Return the name to write first, of all names of the same tensor."""
     return min((c for c in points if c[1:] == one[1:]), key=_readability)
+
+
+def _stages(points: Sequence[Candidate]) -> dict[float, Candidate]:
+    """Return the last map of each stride, up to what the backbone hands on.
+
+    What is pooled inside of it and brought back (PIDNet's pyramid) is no
+    stage, and hardly a feature: of small images one position is left.
+    """
+    best = _last_of_each_stride(points, 'backbone')
+    handed = [
+        c.stride
+        for c in points
+        if c.stride and re.fullmatch(r'backbone(\[.+\])?', c.point)
+    ]
+    last = max(handed, default=inf)
+    stages = {s: c for s, c in best.items() if s <= last}
+    return stages or _last_of_each_stride(points, '')
 
 
 def _last_of_each_stride(

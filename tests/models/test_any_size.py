@@ -66,7 +66,13 @@ TEACHERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize('teacher', TEACHERS)
+@pytest.mark.parametrize(
+    'teacher',
+    [
+        pytest.param(t, marks=pytest.mark.slow if '16' in t else [])
+        for t in TEACHERS
+    ],
+)
 def test_padded_batches_of_any_size(build, teacher):
     """801 x 1333 beside a smaller image: padded to 832 x 1344."""
     _step(build(TEACHERS[teacher]()), [(801, 1333), (640, 427)])

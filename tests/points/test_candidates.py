@@ -122,5 +122,19 @@ def test_necks_are_paired_at_each_level(classifier_cfg):
     assert [s.stride for s, _ in pairs] == [2, 4, 8]
 
 
+def test_what_is_pooled_inside_of_a_backbone_is_no_stage(model):
+    """PIDNet pools to /128 inside, and hands on /8."""
+    pools = MODELS.build(
+        dict(
+            type='mmpretrain.ImageClassifier',
+            backbone=dict(type='mmseg.PIDNet', channels=8, ppm_channels=8),
+        )
+    )
+    points = candidates(pools, (128, 128), trained=True)[0]
+    assert max(c.stride or 0 for c in points) == 128
+    ((student, _),) = propose_pairs(points, candidates(model, (128, 128))[0])
+    assert (student.point, student.stride) == ('backbone.dfm', 8)
+
+
 def test_nothing_is_proposed_where_nothing_fits():
     assert propose_pairs([], []) == []
