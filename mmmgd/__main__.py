@@ -13,7 +13,8 @@ COMMANDS = {
     'doctor': 'say what is installed, and mend what is not',
     'new': 'write the config for a student and a teacher',
     'calibrate': 'measure the weight of each distillation loss',
-    'inspect': 'list points, and say what would train',
+    'inspect': 'say what would train, and list points',
+    'compare': 'compare trainings: the student alone, distilled, the teacher',
 }
 
 

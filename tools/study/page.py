@@ -1,10 +1,10 @@
 """The report of a study: one HTML file that needs nothing else."""
 
-import base64
 import mimetypes
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
+
+from mmmgd.report import html
 
 from . import figures
 from .curves import mean_curve, minutes_of, steps_to
@@ -20,8 +20,6 @@ from .summary import (
     version_note,
 )
 from .table import Table, tables
-
-CSS = Path(__file__).with_name('page.css')
 
 
 def page(study: Study, failures: Mapping[str, str]) -> str:
@@ -52,15 +50,7 @@ def page(study: Study, failures: Mapping[str, str]) -> str:
         ),
         _pictures(study),
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        '<link rel="icon" href="data:,">\n'
-        f'<title>{escape(study.name)}</title>\n'
-        f'<style>\n{CSS.read_text()}</style>\n</head>\n<body>\n'
-        + '\n'.join(part for part in parts if part)
-        + '\n</body>\n</html>\n'
-    )
+    return html.document(study.name, parts)
 
 
 def _section(study: Study, table: Table, others: Sequence[Table]) -> str:
@@ -74,15 +64,13 @@ def _section(study: Study, table: Table, others: Sequence[Table]) -> str:
     for number, svg in enumerate(figures.sweeps(study, table)):
         drawn[f'Sweep {number + 1}, with 95 % intervals.'] = svg
     boxes = ''.join(
-        f'<figure>{svg}<figcaption>{escape(text)}</figcaption></figure>'
-        for text, svg in drawn.items()
-        if svg
+        html.figure(svg, text) for text, svg in drawn.items() if svg
     )
     title = study.tasks[table.task].title or table.task
     return (
         f'<h2>{escape(title)}</h2>\n'
         f'<p>{escape(version_note(table, others))}</p>\n'
-        f'{_html(cells(study, table))}\n'
+        f'{html.table(cells(study, table))}\n'
         f'<div class="figures">{boxes}</div>\n'
         f'{_time(study, table)}\n'
         f'<p class="small">{escape(provenance(table))}</p>'
@@ -116,21 +104,7 @@ def _time(study: Study, table: Table) -> str:
     title = escape(row_title(study, table, base))
     return (
         f'<h3>Time to the final accuracy of: {title} ({target:.2f} on '
-        f'held-out images)</h3>\n{_html(rows)}'
-    )
-
-
-def _html(rows: Sequence[Sequence[str]]) -> str:
-    """Return a table, the first row its head."""
-
-    def line(row: Sequence[str], tag: str) -> str:
-        return ''.join(f'<{tag}>{escape(text)}</{tag}>' for text in row)
-
-    head, *body = rows
-    inner = ''.join(f'<tr>{line(row, "td")}</tr>\n' for row in body)
-    return (
-        f'<div class="scroll"><table>\n<thead><tr>{line(head, "th")}</tr>'
-        f'</thead>\n<tbody>{inner}</tbody>\n</table></div>'
+        f'held-out images)</h3>\n{html.table(rows)}'
     )
 
 
@@ -139,12 +113,7 @@ def _pictures(study: Study) -> str:
     for name, text in study.pictures.items():
         content = (study.file.parent / name).read_bytes()
         kind = mimetypes.guess_type(name)[0]
-        data = base64.b64encode(content).decode()
-        boxes.append(
-            f'<figure><img alt="{escape(text)}" '
-            f'src="data:{kind};base64,{data}">'
-            f'<figcaption>{escape(text)}</figcaption></figure>'
-        )
+        boxes.append(html.figure(html.picture(content, kind, text), text))
     return ''.join(boxes)
 
 

@@ -3,6 +3,8 @@
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
+from mmmgd.report import html
+
 from .compare import MIN_SEEDS
 from .grid import Study
 from .lines import Line, read
@@ -71,9 +73,7 @@ def version_note(table: Table, others: Sequence[Table]) -> str:
 
 def markdown(study: Study, table: Table) -> str:
     """Return a table in Markdown."""
-    head, *rows = cells(study, table)
-    rule = ['---', *['---:'] * (len(head) - 1)]
-    return '\n'.join(f'| {" | ".join(row)} |' for row in [head, rule, *rows])
+    return html.markdown(cells(study, table))
 
 
 def cells(study: Study, table: Table) -> list[list[str]]:
