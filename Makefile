@@ -8,6 +8,7 @@
 #   make test    ARGS='-k connector' JOBS=2   (processes, one thread each)
 #   make test-all
 #   make lint | check   (check: lint, and the tests that need no codebase)
+#   make docs           (the site, into build/site; an environment of its own)
 
 STACK ?= onedl
 PYTHON ?= python3
@@ -22,7 +23,7 @@ RUN := "$(VENV)/bin/python"
 CHOSEN := $(if $(filter file,$(origin PYTHON)),,--python-chosen)
 
 .DEFAULT_GOAL := help
-.PHONY: help install light demo data test test-all lint check
+.PHONY: help install light demo data test test-all lint check docs
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -54,3 +55,13 @@ lint: light
 
 check: lint
 	$(RUN) -m pytest --pure -q -rfE $(ARGS)
+
+# Its tools read the code without running it: no torch is needed.
+DOCS_VENV := .venv-docs
+docs: $(DOCS_VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --strict
+
+$(DOCS_VENV)/installed: requirements/docs.txt
+	"$(PYTHON)" -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install -q -r requirements/docs.txt
+	touch $@

@@ -56,7 +56,7 @@ class MGDDistill(OuterModel):
     Raises:
         ValueError: If the config does not fit the two models.
 
-    Example:
+    Examples:
         >>> from mmmgd.config import read_config
         >>> config = 'mmpretrain::resnet/resnet18_8xb32_in1k.py'
         >>> model = MGDDistill(

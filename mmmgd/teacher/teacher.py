@@ -58,7 +58,7 @@ class Teacher:
             config that has no published one.
         RuntimeError: If a point does not run exactly once.
 
-    Example:
+    Examples:
         >>> import torch
         >>> teacher = Teacher(
         ...     dict(type='mmmgd.MobileNetV1'),

@@ -40,7 +40,7 @@ class DistillHook(Hook):
         allow_mismatch: Whether ``load_from`` takes the file of another model,
             of which only what fits is used.
 
-    Example:
+    Examples:
         >>> from mmengine.registry import HOOKS
         >>> default_hooks = dict(
         ...     distill=dict(type='mmmgd.DistillHook'),

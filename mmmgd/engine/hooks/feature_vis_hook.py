@@ -24,7 +24,7 @@ class FeatureVisHook(Hook):
         interval: Show after each so many validations.
         tile: Side of one picture in pixels.
 
-    Example:
+    Examples:
         >>> custom_hooks = [dict(type='mmmgd.FeatureVisHook', images=2)]
     """
 

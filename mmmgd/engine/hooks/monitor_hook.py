@@ -39,7 +39,7 @@ class MonitorHook(Hook):
         cosine_interval: Steps from one cosine to the next; each costs a
             backward pass for the task and one for each loss. 0 for none.
 
-    Example:
+    Examples:
         >>> default_hooks = dict(
         ...     monitor=dict(type='mmmgd.MonitorHook', cosine_interval=100)
         ... )

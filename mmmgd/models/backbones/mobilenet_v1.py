@@ -38,7 +38,7 @@ class MobileNetV1(BaseModule):
     Shape:
         (N, in_channels, H, W) to a tuple of one map (N, 1024, H/32, W/32).
 
-    Example:
+    Examples:
         >>> import torch
         >>> (last,) = MobileNetV1()(torch.zeros(1, 3, 64, 64))
         >>> last.shape

@@ -24,7 +24,7 @@ class AlignConnector(nn.Module):
     Shape:
         (N, C_s, H, W) to (N, C_t, H, W).
 
-    Example:
+    Examples:
         >>> import torch
         >>> connector = AlignConnector(
         ...     student_channels=64, teacher_channels=256

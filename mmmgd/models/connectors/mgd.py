@@ -70,7 +70,7 @@ class MGDConnector(nn.Module):
     Raises:
         ValueError: If an argument is out of its range.
 
-    Example:
+    Examples:
         >>> import torch
         >>> connector = MGDConnector(
         ...     mask_ratio=0.65, student_channels=64, teacher_channels=256

@@ -19,7 +19,7 @@ class MGDLoss(WeightedLoss):
         hidden_only: Compare only what the connector has hidden, and divide by
             its share, as ViTKD does.
 
-    Example:
+    Examples:
         >>> import torch
         >>> loss = MGDLoss(loss_weight=0.5)
         >>> student = torch.zeros(2, 3, 4, 4)
@@ -66,7 +66,7 @@ class PKDLoss(WeightedLoss):
     Args:
         loss_weight: Weight of the loss.
 
-    Example:
+    Examples:
         >>> import torch
         >>> student = torch.randn(2, 3, 4, 4)
         >>> loss = PKDLoss(loss_weight=6)
@@ -86,7 +86,7 @@ class CosineLoss(WeightedLoss):
     Args:
         loss_weight: Weight of the loss.
 
-    Example:
+    Examples:
         >>> import torch
         >>> student = torch.ones(1, 2, 4, 4)
         >>> round(CosineLoss(loss_weight=1)(student, -student).item(), 3)

@@ -31,7 +31,7 @@ class KLDivergence(_TemperedLoss):
         standardize: Compare the z-scores of the logits (the authors' values:
             tau 2, weight 9).
 
-    Example:
+    Examples:
         >>> import torch
         >>> loss = KLDivergence(tau=2, loss_weight=1)
         >>> logits = torch.tensor([[1.0, 0.0]])
@@ -60,7 +60,7 @@ class WSLD(_TemperedLoss):
         tau: Temperature.
         loss_weight: Weight of the loss.
 
-    Example:
+    Examples:
         >>> import torch
         >>> loss = WSLD(tau=2, loss_weight=2.5)
         >>> student, teacher = torch.zeros(2, 10), torch.zeros(2, 10)
@@ -88,7 +88,7 @@ class NKDLoss(_TemperedLoss):
         standardize: Compare the z-scores of the logits.
         loss_weight: Weight of the loss (the authors': 1).
 
-    Example:
+    Examples:
         >>> import torch
         >>> loss = NKDLoss(gamma=1.5, tau=1, loss_weight=1)
         >>> student, teacher = torch.zeros(2, 10), torch.zeros(2, 10)
@@ -132,7 +132,7 @@ class DISTLoss(_TemperedLoss):
         loss_weight: Weight of the loss (the authors': 2 for classification,
             1 for segmentation).
 
-    Example:
+    Examples:
         >>> import torch
         >>> loss = DISTLoss(beta=1, gamma=1, tau=1, loss_weight=2)
         >>> logits = torch.randn(4, 10)
@@ -162,7 +162,7 @@ class ChannelWiseDivergence(_TemperedLoss):
         tau: Temperature.
         loss_weight: Weight of the loss.
 
-    Example:
+    Examples:
         >>> import torch
         >>> loss = ChannelWiseDivergence(tau=4, loss_weight=3)
         >>> maps = torch.randn(2, 19, 8, 8)

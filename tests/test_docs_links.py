@@ -1,0 +1,80 @@
+"""Links, headings and lists of the documents, without the site's tools."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / 'tools/dev'))
+
+import docs_hook  # noqa: E402
+import docs_links  # noqa: E402
+
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for path in [
+        *ROOT.glob('*.md'),
+        *ROOT.glob('docs/**/*.md'),
+        *ROOT.glob('configs/**/*.md'),
+    ]
+)
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_local_links_lead_somewhere(page):
+    assert list(docs_links.broken(ROOT, page)) == []
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_lists_are_lists_for_either_reader(page):
+    """Python-Markdown wants a blank line before a list, GitHub does not."""
+    text = docs_links.FENCE.sub('', (ROOT / page).read_text('utf-8'))
+    assert not re.findall(r'^[^\s#>|<*-].*:\n(?:[-*]|1\.) .*', text, re.M)
+    assert not re.findall(r'^ {1,3}[-*] .*', text, re.M)
+
+
+def test_a_link_to_nothing_is_found(tmp_path):
+    (tmp_path / 'a.md').write_text(
+        '# One\n[x](b.md) [y](#one) [z](#two) `[c](no.md)` [`d`](c.md)\n'
+        '```\n[e](no.md)\n# Two\n```\n'
+    )
+    found = [x.split(': ')[1] for x in docs_links.broken(tmp_path, 'a.md')]
+    assert found == ['b.md', '#two', 'c.md']
+
+
+def test_anchors_are_those_of_github():
+    text = '# A `b(c=)`, d & [e](f)\n## 中文 x\n## 中文 x\n# λ × 2\n'
+    assert list(docs_links.anchors(text)) == [
+        'a-bc-d--e',
+        '中文-x',
+        '中文-x-1',
+        'λ--2',
+    ]
+
+
+def test_every_document_of_the_project_has_a_place_on_the_site():
+    text = (ROOT / 'mkdocs.yml').read_text('utf-8')
+    nav = text[text.index('\nnav:') :]
+    named = set(re.findall(r'[\w./-]+\.md', nav))
+    folders = tuple(re.findall(r'([\w-]+/)$', nav, re.M))
+    missing = [
+        page
+        for page in map(docs_hook.place, PAGES)
+        if page not in named and not page.startswith((*folders, 'files/'))
+    ]
+    assert missing == [], 'name them under `nav` in mkdocs.yml'
+
+
+@pytest.mark.parametrize('page', sorted(docs_hook.PLACES))
+def test_a_place_leads_back_to_its_file(page):
+    assert docs_hook.source(docs_hook.place(page)) == page
+
+
+def test_code_that_is_linked_becomes_a_page():
+    found = docs_hook.linked({'docs/architecture.md'})
+    assert 'mmmgd/models/distill.py' in found
+    assert docs_hook.place('mmmgd/x.py') == 'files/mmmgd/x.py.md'
+    assert docs_hook.source('files/mmmgd/rng.py.md') == 'mmmgd/rng.py'
+    assert '\n````python\n' in docs_hook.content('mmmgd/rng.py')

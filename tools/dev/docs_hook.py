@@ -1,0 +1,131 @@
+"""What MkDocs needs to show files of the whole project, where they are.
+
+The pages of ``docs/`` link to the README, to configs and to code, so that
+they read well on GitHub. Here each linked file outside ``docs/`` becomes a
+page: Markdown as it is, everything else as a listing. A folder in the
+navigation stands for all of its pages, so results of studies need no entry.
+"""
+
+import posixpath
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docs_links import links, local, relink, resolve
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+# Where the site has the documents that lie outside of docs/.
+PLACES = {
+    'README.md': 'index.md',
+    'configs/README.md': 'recipes.md',
+    'CONTRIBUTING.md': 'contributing.md',
+    'CHANGELOG.md': 'changelog.md',
+}
+SOURCES = {place: path for path, place in PLACES.items()}
+LANGUAGES = {'.py': 'python', '.sh': 'shell', '.yml': 'yaml'}
+
+
+def place(path: str) -> str:
+    """Return where the site has a file of the project."""
+    if path.startswith('docs/'):
+        return path[len('docs/') :]
+    if path in PLACES:
+        return PLACES[path]
+    return f'files/{path}' if path.endswith('.md') else f'files/{path}.md'
+
+
+def source(page: str) -> str:
+    """Return the file of the project that a page of the site shows."""
+    if page.startswith('files/'):
+        path = page[len('files/') :]
+        return path if (ROOT / path).exists() else path.removesuffix('.md')
+    return SOURCES.get(page, f'docs/{page}')
+
+
+def outside(page: str) -> set[str]:
+    """Return the files outside of docs/ that a Markdown file links to."""
+    targets = filter(local, links((ROOT / page).read_text('utf-8')))
+    found = {resolve(page, target)[0] for target in targets}
+    return {path for path in found if not path.startswith('docs/')}
+
+
+def linked(pages: set[str]) -> set[str]:
+    """Return all files outside of docs/ that are linked, from any of them."""
+    new, seen = set(pages), set(pages)
+    while new:
+        text = {page for page in new if page.endswith('.md')}
+        new = set().union(*map(outside, text)) - seen
+        seen |= new
+    return {path for path in seen if not path.startswith('docs/')}
+
+
+def content(path: str) -> str:
+    """Return the page of a file: Markdown as it is, else a listing."""
+    text = (ROOT / path).read_text('utf-8')
+    if path.endswith('.md'):
+        return text
+    language = LANGUAGES.get(Path(path).suffix, 'text')
+    return f'# {path}\n\n````{language}\n{text}````\n'
+
+
+def on_config(config: 'MkDocsConfig') -> None:
+    """Put the pages of a folder where the navigation names the folder."""
+    config.nav = _expand(config.nav)
+
+
+def _expand(entry: Any) -> Any:
+    if isinstance(entry, dict):
+        return {title: _expand(value) for title, value in entry.items()}
+    if isinstance(entry, list):
+        return [page for value in entry for page in _pages(value)]
+    return _pages(entry) if entry.endswith('/') else entry
+
+
+def _pages(entry: Any) -> list:
+    """Return the pages that an entry stands for, a folder's index first."""
+    if not isinstance(entry, str) or not entry.endswith('/'):
+        return [_expand(entry)]
+    docs = ROOT / 'docs'
+    files = sorted((docs / entry).rglob('*.md'))
+    files.sort(key=lambda path: path.name != 'README.md')
+    return [path.relative_to(docs).as_posix() for path in files]
+
+
+def on_files(files: 'Files', config: 'MkDocsConfig') -> None:
+    """Add a page for each file that is linked outside of docs/."""
+    from mkdocs.structure.files import File, InclusionLevel
+
+    docs = {f'docs/{file.src_uri}' for file in files.documentation_pages()}
+    for path in sorted(linked(docs | set(SOURCES.values()))):
+        file = File.generated(config, place(path), content=content(path))
+        if path not in PLACES:
+            file.inclusion = InclusionLevel.NOT_IN_NAV
+        files.append(file)
+
+
+def on_page_markdown(
+    markdown: str, page: 'Page', config: 'MkDocsConfig', files: 'Files'
+) -> str:
+    """Let the links of a page lead to where the site has their files."""
+    here = page.file.src_uri
+
+    def change(target: str) -> str:
+        if not local(target):
+            return target
+        path, anchor = resolve(source(here), target)
+        to = posixpath.relpath(place(path), posixpath.dirname(here) or '.')
+        return f'{to}#{anchor}' if anchor else to
+
+    return relink(markdown, change)
+
+
+def on_page_content(
+    html: str, page: 'Page', config: 'MkDocsConfig', files: 'Files'
+) -> str:
+    """Show ``:class:`X``` of a docstring as X."""
+    return re.sub(r':(?:class|func|meth|mod|attr|data):(?=<)', '', html)
