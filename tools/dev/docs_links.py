@@ -25,7 +25,12 @@ def _dedent(block: re.Match) -> str:
 def links(text: str) -> list[str]:
     """Return the targets of the links and pictures that are not in code."""
     found: list[str] = []
-    relink(text, lambda target: found.append(target) or target)
+
+    def note(target: str) -> str:
+        found.append(target)
+        return target
+
+    relink(text, note)
     return found
 
 
