@@ -27,8 +27,11 @@ def clip_apart(optim_wrapper: Any, others: nn.Module) -> None:
         for wrapper in optim_wrapper.values():
             clip_apart(wrapper, others)
     elif getattr(optim_wrapper, 'clip_grad_kwargs', None):
+        clip = optim_wrapper.clip_func
+        if getattr(clip, 'func', None) is _clip:
+            clip = clip.args[0]  # of an earlier run of this optimizer
         optim_wrapper.clip_func = partial(
-            _clip, optim_wrapper.clip_func, set(others.parameters())
+            _clip, clip, set(others.parameters())
         )
 
 

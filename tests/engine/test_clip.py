@@ -138,3 +138,21 @@ def test_without_weight_the_log_and_the_student_are_a_plain_runs(
     assert _noted(ours) == _noted(plain)
     student, state = ours.model.student.state_dict(), plain.model.state_dict()
     assert all(torch.equal(student[key], state[key]) for key in state)
+
+
+def test_a_second_run_of_the_optimizer_replaces_the_first(
+    build, distiller_cfg
+):
+    model = build(distiller_cfg())
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    wrapper = OPTIM_WRAPPERS.build(
+        dict(
+            type='OptimWrapper',
+            optimizer=optimizer,
+            clip_grad=dict(max_norm=1.0),
+        )
+    )
+    plain = wrapper.clip_func
+    for _ in range(2):
+        clip_apart(wrapper, model.terms)
+        assert wrapper.clip_func.args[0] is plain
