@@ -41,8 +41,9 @@ class MGDDistill(OuterModel):
             ``checkpoint``; or several such dicts by name.
         distill: Maps the name of a loss, which must contain 'loss', to
             ``points`` (:func:`parse_pairs`), ``loss`` and, optionally,
-            ``connector``, ``until`` and ``decay_from`` (:class:`Schedule`),
-            ``resize`` (:class:`DistillTerm`), and the ``teacher`` of several.
+            ``connector``, ``until``, ``decay_from`` and ``every``
+            (:class:`Schedule`), ``resize`` (:class:`DistillTerm`), and the
+            ``teacher`` of several.
         inherit: Parts of the student that start from the teacher's weights,
             such as ``['neck', 'bbox_head']``. They must agree in all tensors.
             Of several teachers: such a list by name.
@@ -177,17 +178,21 @@ class MGDDistill(OuterModel):
                 losses[name] = loss
         return losses
 
-    def set_position(self, position: float, free: bool = True) -> None:
+    def set_position(
+        self, position: float, free: bool = True, step: int = 0
+    ) -> None:
         """Set the losses' weights by their schedules; free idle teachers.
 
         Args:
             position: How far the training is: see :class:`Schedule`.
             free: Whether to let go of a teacher that nobody needs any more.
+            step: Number of the training step, for losses that rest.
         """
         terms: Any = self.terms.values()
         for term in terms:
-            term.factor = term.schedule.factor(position)
-        used = {term.teacher for term in terms if term.factor > 0}
+            term.factor = term.schedule.factor(position, step)
+            term.mean_factor = term.schedule.mean(position)
+        used = {term.teacher for term in terms if term.mean_factor > 0}
         for name, teacher in self.teachers.items():
             if free and teacher.loaded and name not in used:
                 teacher.free()

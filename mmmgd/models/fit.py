@@ -1,6 +1,8 @@
 """Check that two features can be compared; say what to change if not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from torch import nn
 
 from mmmgd.points.dry_pass import DryPass
 from mmmgd.points.pairs import Pair
@@ -97,6 +99,28 @@ def check_grid(
         f"resize='teacher' brings the teacher's map to {sizes[0]}, "
         f"resize='student' the student's to {sizes[1]}."
     )
+
+
+def check_sample(
+    name: str, connectors: Iterable[nn.Module], loss: nn.Module
+) -> None:
+    """Refuse to compare a sample of the channels where that changes the mean.
+
+    Raises:
+        ValueError: If the loss is no sum over channels.
+    """
+    for connector in connectors:
+        if getattr(connector, 'sample', 1) == 1:
+            continue
+        over_hidden = getattr(loss, 'hidden_only', False)
+        by_channel = getattr(connector, 'mask_dim', '') == 'channel'
+        if not getattr(loss, 'is_sum', False) or (over_hidden and by_channel):
+            raise ValueError(
+                f'distill.{name} has sample={connector.sample}, which keeps '
+                'the expected loss only where the loss is a sum over '
+                'channels: mmmgd.MGDLoss, without hidden_only under a channel '
+                f'mask. Got {type(loss).__name__}. Leave `sample` out.'
+            )
 
 
 def _untold(

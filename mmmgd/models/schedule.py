@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Schedule:
-    """Ends a loss, at once or by a linear decay.
+    """Ends a loss, at once or by a linear decay; lets it rest between steps.
 
     Positions are counted as the train loop counts: in epochs, or in
     iterations if ``train_cfg`` has ``by_epoch=False``.
@@ -15,17 +15,27 @@ class Schedule:
         until: Where its weight is 0 from; None means it lasts.
         decay_from: Where its weight begins to fall from 1 to 0. Defaults to
             ``until``: it falls at once.
+        every: The loss takes part in each ``every``-th step, with ``every``
+            times its weight: in the mean over steps it counts as before, and
+            in the others neither teacher nor connector runs.
 
     Raises:
-        ValueError: If not 0 <= decay_from <= until, or until is not above 0.
+        ValueError: If not 0 <= decay_from <= until, or until is not above 0,
+            or ``every`` is not a whole number from 1.
     """
 
     name: str
     until: float | None = None
     decay_from: float | None = None
+    every: int = 1
 
     def __post_init__(self) -> None:
         where = f'distill[{self.name!r}]'
+        if not isinstance(self.every, int) or self.every < 1:
+            raise ValueError(
+                f'Expected `every` of {where} to be a whole number from 1 (2: '
+                f'distil in each second step), but got {self.every!r}.'
+            )
         if self.until is None:
             if self.decay_from is not None:
                 raise ValueError(
@@ -46,8 +56,12 @@ class Schedule:
                 f'but got decay_from={self.decay_from}, until={self.until}.'
             )
 
-    def factor(self, position: float) -> float:
-        """Return the factor of the loss weight at a position, in [0, 1]."""
+    def factor(self, position: float, step: int = 0) -> float:
+        """Return the factor of the loss weight in a training step."""
+        return 0.0 if step % self.every else self.every * self.mean(position)
+
+    def mean(self, position: float) -> float:
+        """Return the factor at a position, in [0, 1], averaged over steps."""
         if self.until is None:
             return 1.0
         if position >= self.until:

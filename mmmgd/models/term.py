@@ -13,7 +13,13 @@ from mmmgd.points.pairs import Pair
 
 from .auto_weight import auto_weight
 from .entry import Entry
-from .fit import ON_MAPS, check_grid, check_maps, check_pair
+from .fit import (
+    ON_MAPS,
+    check_grid,
+    check_maps,
+    check_pair,
+    check_sample,
+)
 from .lookup import class_of
 from .resize import resize_map
 from .schedule import Schedule
@@ -38,9 +44,12 @@ class DistillTerm(nn.Module):
         super().__init__()
         cfg, self.name, self.teacher = entry.cfg, entry.name, entry.teacher
         self.schedule = Schedule(
-            self.name, cfg.get('until'), cfg.get('decay_from')
+            self.name,
+            cfg.get('until'),
+            cfg.get('decay_from'),
+            cfg.get('every', 1),
         )
-        self.factor = 1.0
+        self.factor = self.mean_factor = 1.0
         self.auto = auto_weight(self.name, cfg)
         self.positions = 1
         # The side whose maps take the size of the other's, if any.
@@ -58,6 +67,7 @@ class DistillTerm(nn.Module):
         self.loss = MODELS.build(
             dict(loss, loss_weight=1.0) if self.auto is not None else loss
         )
+        check_sample(self.name, self.connectors, self.loss)
         takes = inspect.signature(self.loss.forward).parameters.keys()
         self.extras = {'gt_labels', 'data_samples'} & takes
         self._takes_mask = 'mask' in takes
@@ -109,33 +119,38 @@ class DistillTerm(nn.Module):
             self._check_gradient(log_name, pair, s)
             s, t = self.resized(s, t)
             check_grid(log_name, self.name, pair, s.shape, t.shape)
-            s, mask = self._connect(i, s, t)
+            s, compared, mask = self._connect(i, s, t)
             if mask is not None and self._takes_mask:
                 wanted['mask'] = mask
-            losses[log_name] = self.loss(s, t, **wanted)
+            loss = self.loss(s, compared, **wanted)
             positions += t[0, 0].numel()
-            if self.factor != 1:
-                losses[log_name] = self.factor * losses[log_name]
+            factor = self.factor * (t.shape[1] / compared.shape[1])
+            losses[log_name] = loss if factor == 1 else factor * loss
         # Losses that are means do not grow with the map.
-        by_position = getattr(self.loss, 'sums_positions', False)
-        self.positions = positions if by_position else 1
+        is_sum = getattr(self.loss, 'is_sum', False)
+        self.positions = positions if is_sum else 1
         return self._weighed(losses, extras)
 
     def _connect(
         self, i: int, s: Tensor, t: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return a connector's output and the mask that it used.
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return both sides of the loss, and the mask of the connector.
 
         A connector that has ``draw_mask`` may look at the teacher's feature
-        to draw it, and a loss that names ``mask`` receives it.
+        to draw it, and a loss that names ``mask`` receives it. One that has a
+        ``sample`` of the channels generates them alone.
         """
         if not self.connectors:
-            return s, None
+            return s, t, None
         connector: Any = self.connectors[i]
         if not hasattr(connector, 'draw_mask'):
-            return connector(s), None
+            return connector(s), t, None
         mask = connector.draw_mask(s, t)
-        return connector(s, mask=mask), mask
+        if getattr(connector, 'sample', 1) == 1:
+            return connector(s, mask=mask), t, mask
+        channels = connector.draw_channels(s)
+        s = connector(s, mask=mask, channels=channels)
+        return s, t if channels is None else t[:, channels], mask
 
     def _weighed(
         self, losses: dict[str, Tensor], extras: Mapping[str, Any]

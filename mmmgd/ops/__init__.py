@@ -1,6 +1,7 @@
 """The connector's computation, in the fastest of equal ways."""
 
+from .channels import generate_channels
 from .choice import has_bfloat16
 from .masked_generator import masked_generate
 
-__all__ = ['has_bfloat16', 'masked_generate']
+__all__ = ['generate_channels', 'has_bfloat16', 'masked_generate']

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .channels import generate_channels
 from .choice import choose
 from .visible_conv import VisibleConv
 from .winograd import WinogradConv
@@ -20,6 +21,7 @@ def masked_generate(
     align: nn.Module | None,
     generation: nn.Sequential,
     cheap: bool | None = None,
+    channels: Tensor | None = None,
 ) -> Tensor:
     """Return G(mask ⊙ align(feature)): eq. (1)-(3) of MGD.
 
@@ -34,16 +36,21 @@ def masked_generate(
         generation: G: 3x3 convolution, ReLU, 3x3 convolution, of width C_t.
         cheap: Whether to compute from the visible positions: True where
             possible, False never, None where it is estimated to be faster.
+        channels: Indices of the K output channels that are wanted; None means
+            all.
 
     Returns:
-        Tensor with shape (N, C_t, H, W).
+        Tensor with shape (N, C_t, H, W), or (N, K, H, W).
     """
     way = choose(feature, mask, align, generation, cheap)
     if way != 'plain':
-        return generate(feature, mask, align, generation, way == 'composed')
+        return generate(
+            feature, mask, align, generation, way == 'composed', channels
+        )
     if align is not None:
         feature = align(feature)
-    return generation(feature * mask.to(feature.dtype))
+    masked = feature * mask.to(feature.dtype)
+    return generate_channels(generation, masked, channels)
 
 
 def generate(
@@ -52,6 +59,7 @@ def generate(
     align: nn.Module | None,
     generation: nn.Sequential,
     compose: bool,
+    channels: Tensor | None = None,
 ) -> Tensor:
     """Compute :func:`masked_generate` from the visible positions.
 
@@ -64,6 +72,7 @@ def generate(
         align: As there.
         generation: As there.
         compose: Multiply align into the first kernel instead of applying it.
+        channels: As there.
     """
     first: Any
     first, _, second = generation
@@ -83,5 +92,8 @@ def generate(
         hidden = VisibleConv.apply(
             rows, matrix, first.weight, first.bias, mask
         )
-        out = WinogradConv.apply(hidden, second.weight, second.bias)
+        weight, bias = second.weight, second.bias
+        if channels is not None:
+            weight, bias = weight[channels], bias[channels]
+        out = WinogradConv.apply(hidden, weight, bias)
     return out[:, :h, :w].permute(0, 3, 1, 2)

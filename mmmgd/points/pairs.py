@@ -14,6 +14,7 @@ OPTIONAL = {
     'auto',
     'connector',
     'decay_from',
+    'every',
     'resize',
     'teacher',
     'until',

@@ -180,4 +180,4 @@ def weight_of(term: Any) -> float:
     weight = getattr(term.loss, 'loss_weight', 1.0)
     if term.auto is not None:
         weight = term.auto.weight(term.positions)
-    return float(term.factor * weight)
+    return float(term.mean_factor * weight)

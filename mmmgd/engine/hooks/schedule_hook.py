@@ -11,7 +11,7 @@ from mmmgd.registry import HOOKS
 
 @HOOKS.register_module()
 class ScheduleHook(Hook):
-    """Applies ``until`` and ``decay_from`` of the distillation losses.
+    """Applies the schedules of the distillation losses: :class:`Schedule`.
 
     Args:
         free_teacher: Whether to free the teacher's memory once all have ended.
@@ -35,4 +35,4 @@ class ScheduleHook(Hook):
         position: float = runner.iter
         if not isinstance(runner.train_loop, IterBasedTrainLoop):
             position /= len(runner.train_dataloader)
-        model_of(runner).set_position(position, self.free_teacher)
+        model_of(runner).set_position(position, self.free_teacher, runner.iter)

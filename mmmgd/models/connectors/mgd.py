@@ -6,18 +6,22 @@ import torch
 from torch import Tensor, nn
 
 from mmmgd.functional import (
-    MASK_DIMS,
-    MASKS,
     attention_mask,
     fixed_mask,
     mask_shape,
     random_mask,
 )
-from mmmgd.ops import masked_generate
+from mmmgd.ops import generate_channels, masked_generate
 from mmmgd.registry import MODELS
 from mmmgd.rng import MaskStream
 
 from .align import align_conv, check_channels
+from .checks import (
+    check_channel_attention,
+    check_mask,
+    check_one_of,
+    check_sample,
+)
 from .generators import build_generator
 
 
@@ -63,6 +67,10 @@ class MGDConnector(nn.Module):
             masks, or for none.
         generators: Number of generators whose mean is compared, as PEFD does
             with projectors.
+        sample: Share of the teacher's channels that each step generates and
+            compares, drawn at random, in (0, 1]. :class:`MGDDistill` divides
+            the loss by it: its mean and that of its gradient stay as they
+            are, their variance grows, and the second convolution costs less.
 
     Shape:
         (N, C_s, H, W) to (N, C_t, H, W).
@@ -91,22 +99,25 @@ class MGDConnector(nn.Module):
         mask_token: bool = False,
         generator: str = 'conv3x3x2',
         generators: int = 1,
+        sample: float = 1.0,
     ) -> None:
         super().__init__()
-        _check_mask(mask_ratio, mask_dim, mask)
+        check_mask(mask_ratio, mask_dim, mask)
         for name, value, known in (
             ('cheap', cheap, (None, True, False)),
             ('mask_before_align', mask_before_align, (True, False)),
             ('mask_token', mask_token, (True, False)),
         ):
-            _check_one_of(name, value, known)
+            check_one_of(name, value, known)
         narrow, width = check_channels(student_channels, teacher_channels)
         self.mask_ratio, self.mask_dim, self.mask = mask_ratio, mask_dim, mask
         self.mask_before_align = mask_before_align
         self._masked_width = narrow if mask_before_align else width
         if (mask, mask_dim) == ('attention', 'channel'):
-            _check_channel_attention(self._masked_width, width)
+            check_channel_attention(self._masked_width, width)
         self.cheap = cheap
+        self.sample = check_sample(sample)
+        self._width = width
         self.align = align_conv(narrow, width)
         self.generation: Any = build_generator(generator, width, generators)
         self.mask_token: nn.Parameter | None = None
@@ -117,7 +128,12 @@ class MGDConnector(nn.Module):
             int(torch.randint(2**62, (), device='cpu'))
         )
 
-    def forward(self, feature: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        feature: Tensor,
+        mask: Tensor | None = None,
+        channels: Tensor | None = None,
+    ) -> Tensor:
         """Generate a teacher-like feature from the visible part.
 
         Args:
@@ -125,13 +141,16 @@ class MGDConnector(nn.Module):
             mask: Keep mask, 1 is visible, with shape (N, 1, H, W) or
                 (N, C, 1, 1), where C is the width at which is masked. Drawn
                 when left out.
+            channels: The teacher's channels to generate, as indices. All
+                when left out, whatever ``sample`` is.
         """
         if mask is None:
             mask = self.draw_mask(feature)
         if self.mask_before_align or self.mask_token is not None:
-            return self.generation(self.visible(feature, mask))
+            masked = self.visible(feature, mask)
+            return generate_channels(self.generation, masked, channels)
         return masked_generate(
-            feature, mask, self.align, self.generation, self.cheap
+            feature, mask, self.align, self.generation, self.cheap, channels
         )
 
     def visible(self, feature: Tensor, mask: Tensor) -> Tensor:
@@ -167,6 +186,25 @@ class MGDConnector(nn.Module):
         generator = self.mask_stream.next(feature.device)
         return draw(masked, self.mask_ratio, self.mask_dim, generator)
 
+    def draw_channels(self, feature: Tensor) -> Tensor | None:
+        """Draw the teacher's channels of the next step; None if all.
+
+        Args:
+            feature: The student's; only its device is used.
+
+        Returns:
+            Tensor of K indices, in order.
+        """
+        count = max(1, round(self.sample * self._width))
+        if count == self._width:
+            return None
+        drawn = torch.randperm(
+            self._width,
+            generator=self.mask_stream.next(feature.device),
+            device=feature.device,
+        )
+        return drawn[:count].sort().values
+
     def full_mask(self, feature: Tensor) -> Tensor:
         """Return the keep mask that hides nothing."""
         shape = mask_shape(self._masked_shape(feature), self.mask_dim)
@@ -191,29 +229,3 @@ class MGDConnector(nn.Module):
         if self.mask_token is None:
             return feature * mask
         return feature * mask + self.mask_token * (1 - mask)
-
-
-def _check_mask(mask_ratio: Any, mask_dim: str, mask: str) -> None:
-    if not isinstance(mask_ratio, (int, float)) or not 0 <= mask_ratio < 1:
-        raise ValueError(
-            'Expected `mask_ratio` (λ, the share that is hidden) in '
-            f'[0, 1), but got {mask_ratio!r}.'
-        )
-    _check_one_of('mask_dim', mask_dim, MASK_DIMS)
-    _check_one_of('mask', mask, MASKS)
-
-
-def _check_one_of(name: str, value: Any, known: tuple) -> None:
-    if value not in known:
-        raise ValueError(
-            f'Expected `{name}` to be one of {known}, but got {value!r}.'
-        )
-
-
-def _check_channel_attention(masked: int, teacher: int) -> None:
-    if masked != teacher:
-        raise ValueError(
-            "mask='attention' over channels ranks the teacher's "
-            f'{teacher}, but mask_before_align=True hides some of the '
-            f"student's {masked}. Leave mask_before_align out."
-        )

@@ -27,6 +27,9 @@ class MGDLoss(WeightedLoss):
         tensor(24.)
     """
 
+    # Over channels and positions: grows with the map.
+    is_sum = True
+
     def __init__(self, loss_weight: float, hidden_only: bool = False) -> None:
         super().__init__(loss_weight)
         self.hidden_only = hidden_only

@@ -96,3 +96,38 @@ def test_a_run_resumes_after_the_end(run, runner_cfg, distiller_cfg):
     runner = run(runner_cfg(cfg, epochs=2), resume=True)
     assert (_logged(runner, 'loss_mgd')[12:] == 0).all()
     assert not hasattr(runner.model.teacher, 'module')
+
+
+def test_every_second_step_counts_twice():
+    schedule = Schedule('loss', until=3, every=2)
+    factors = [schedule.factor(x, step=x) for x in range(4)]
+    assert factors == [2, 0, 2, 0]
+    assert [schedule.mean(x) for x in range(4)] == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize('every', [0, 1.5, '2', None])
+def test_a_bad_every_is_refused(every):
+    with pytest.raises(ValueError, match='Expected `every` of'):
+        Schedule('loss_mgd', every=every)
+
+
+def test_a_resting_loss_asks_neither_teacher_nor_connector(
+    run, runner_cfg, distiller_cfg
+):
+    """With lr = 0 and all visible, only the weight varies between the runs."""
+    runs = []
+    for every in (1, 2):
+        cfg = distiller_cfg()
+        cfg['distill']['loss_mgd'].update(every=every)
+        cfg['distill']['loss_mgd']['connector']['mask_ratio'] = 0.0
+        cfg = runner_cfg(cfg)
+        cfg.optim_wrapper.optimizer.lr = 0.0
+        runner = run(cfg)
+        assert runner.model.teacher.loaded
+        runs.append(torch.as_tensor(_logged(runner, 'loss_mgd')))
+        stream = runner.model.terms['loss_mgd'].connectors[0].mask_stream
+        assert stream.draws == 12 / every
+    expected = torch.tensor([2.0, 0.0]).repeat(6)
+    torch.testing.assert_close(
+        (runs[1] / runs[0]).float(), expected, rtol=1e-5, atol=0
+    )
