@@ -49,9 +49,8 @@ class MGDDistill(OuterModel):
             Of several teachers: such a list by name.
         data_preprocessor: Handed to the student. MMPretrain keeps it at the
             top of the config, and the Runner gives it to the outer model.
-        image_size: Height and width of the image that both are tried on.
-            Defaults to the training crop if the config states one, else to
-            the first of 224, 256, 384 and 512 that works.
+        image_size: Height and width that both are tried on. Defaults to the
+            training crop if there is one, else to the first size that works.
         unknown: Other keys, which are refused.
 
     Raises:
@@ -196,10 +195,9 @@ class MGDDistill(OuterModel):
         for name, teacher in self.teachers.items():
             if free and teacher.loaded and name not in used:
                 teacher.free()
-                which = (
-                    f'Distillation from {name!r}' if name else 'Distillation'
-                )
-                print_log(f'{which} is over, the teacher freed.', 'current')
+                of = f' from {name!r}' if name else ''
+                text = f'Distillation{of} is over, the teacher freed.'
+                print_log(text, 'current')
 
     def _apply(self, fn: Callable, recurse: bool = True) -> 'MGDDistill':
         for teacher in self.teachers.values():

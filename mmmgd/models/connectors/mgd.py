@@ -103,12 +103,9 @@ class MGDConnector(nn.Module):
     ) -> None:
         super().__init__()
         check_mask(mask_ratio, mask_dim, mask)
-        for name, value, known in (
-            ('cheap', cheap, (None, True, False)),
-            ('mask_before_align', mask_before_align, (True, False)),
-            ('mask_token', mask_token, (True, False)),
-        ):
-            check_one_of(name, value, known)
+        check_one_of('cheap', cheap, (None, True, False))
+        check_one_of('mask_before_align', mask_before_align, (True, False))
+        check_one_of('mask_token', mask_token, (True, False))
         narrow, width = check_channels(student_channels, teacher_channels)
         self.mask_ratio, self.mask_dim, self.mask = mask_ratio, mask_dim, mask
         self.mask_before_align = mask_before_align
@@ -187,23 +184,15 @@ class MGDConnector(nn.Module):
         return draw(masked, self.mask_ratio, self.mask_dim, generator)
 
     def draw_channels(self, feature: Tensor) -> Tensor | None:
-        """Draw the teacher's channels of the next step; None if all.
-
-        Args:
-            feature: The student's; only its device is used.
-
-        Returns:
-            Tensor of K indices, in order.
-        """
+        """Draw which channels to generate, as K indices; None if all."""
         count = max(1, round(self.sample * self._width))
         if count == self._width:
             return None
-        drawn = torch.randperm(
-            self._width,
-            generator=self.mask_stream.next(feature.device),
-            device=feature.device,
+        generator = self.mask_stream.next(feature.device)
+        order = torch.rand(
+            self._width, generator=generator, device=feature.device
         )
-        return drawn[:count].sort().values
+        return order.topk(count).indices.sort().values
 
     def full_mask(self, feature: Tensor) -> Tensor:
         """Return the keep mask that hides nothing."""
