@@ -196,8 +196,7 @@ class MGDDistill(OuterModel):
             if free and teacher.loaded and name not in used:
                 teacher.free()
                 of = f' from {name!r}' if name else ''
-                text = f'Distillation{of} is over, the teacher freed.'
-                print_log(text, 'current')
+                print_log(f'Distillation{of} is over: freed.', 'current')
 
     def _apply(self, fn: Callable, recurse: bool = True) -> 'MGDDistill':
         for teacher in self.teachers.values():

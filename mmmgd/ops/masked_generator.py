@@ -74,8 +74,8 @@ def generate(
         compose: Multiply align into the first kernel instead of applying it.
         channels: As there.
     """
-    first: Any
-    first, _, second = generation
+    layers: Any = generation
+    first, _, second = layers
     _, _, h, w = feature.shape
     with torch.autocast(feature.device.type, enabled=False):
         feature = feature.to(first.weight.dtype).permute(0, 2, 3, 1)
