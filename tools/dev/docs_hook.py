@@ -9,7 +9,7 @@ navigation stands for all of its pages, so results of studies need no entry.
 import posixpath
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from docs_links import links, local, relink, resolve
 
@@ -75,25 +75,18 @@ def content(path: str) -> str:
 
 def on_config(config: 'MkDocsConfig') -> None:
     """Put the pages of a folder where the navigation names the folder."""
-    config.nav = _expand(config.nav)
+    found = [_expand(entry) for entry in config.nav or []]
+    config.nav = [entry for entry in found if any(entry.values())]
 
 
-def _expand(entry: Any) -> Any:
-    if isinstance(entry, dict):
-        return {title: _expand(value) for title, value in entry.items()}
-    if isinstance(entry, list):
-        return [page for value in entry for page in _pages(value)]
-    return _pages(entry) if entry.endswith('/') else entry
-
-
-def _pages(entry: Any) -> list:
-    """Return the pages that an entry stands for, a folder's index first."""
-    if not isinstance(entry, str) or not entry.endswith('/'):
-        return [_expand(entry)]
+def _expand(entry: dict) -> dict:
+    ((title, path),) = entry.items()
+    if not path.endswith('/'):
+        return entry
     docs = ROOT / 'docs'
-    files = sorted((docs / entry).rglob('*.md'))
-    files.sort(key=lambda path: path.name != 'README.md')
-    return [path.relative_to(docs).as_posix() for path in files]
+    files = sorted((docs / path).rglob('*.md'))
+    files.sort(key=lambda file: file.name != 'README.md')
+    return {title: [file.relative_to(docs).as_posix() for file in files]}
 
 
 def on_files(files: 'Files', config: 'MkDocsConfig') -> None:
