@@ -1,9 +1,14 @@
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 STACKS = ('onedl', 'openmmlab')
+# What MMEngine and mim look for under `<package>/.mim`. In a checkout, and so
+# in an editable installation, these are links to the root.
+MIM = ('configs', 'tools', 'model-index.yml')
 
 
 def requirements(*names):
@@ -29,6 +34,26 @@ def readme():
     return path.read_text('utf-8') if path.exists() else ''
 
 
+class BuildWithMim(build_py):
+    """Copy configs and tools into the wheel."""
+
+    def run(self):
+        """Build as usual, then fill ``mmmgd/.mim``."""
+        super().run()
+        if self.editable_mode:
+            return
+        mim = Path(self.build_lib, 'mmmgd', '.mim')
+        shutil.rmtree(mim, ignore_errors=True)  # of an earlier build
+        mim.mkdir()
+        ignored = shutil.ignore_patterns('__pycache__', 'dev')
+        for name in MIM:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, mim / name, ignore=ignored)
+            else:
+                shutil.copy(source, mim)
+
+
 # Both stacks provide the same modules under different distribution names, so
 # neither may be a hard requirement: they are extras.
 extras = {
@@ -51,6 +76,8 @@ setup(
     python_requires='>=3.10',
     install_requires=requirements('runtime'),
     extras_require=extras,
+    entry_points=dict(console_scripts=['mmmgd = mmmgd.__main__:main']),
+    cmdclass=dict(build_py=BuildWithMim),
     classifiers=[
         'Development Status :: 4 - Beta',
         'Operating System :: POSIX',

@@ -193,11 +193,16 @@ def test_make_without_python():
     assert "there is no 'python-of-mars' on PATH" in done.stderr
 
 
+def copy_project(folder):
+    """Copies what the package is built from: building leaves files."""
+    for name in ('requirements', 'mmmgd', 'configs', 'tools'):
+        shutil.copytree(ROOT / name, folder / name, symlinks=True)
+    for name in ('setup.py', 'pyproject.toml', 'model-index.yml'):
+        shutil.copy(ROOT / name, folder)
+
+
 def test_the_wheel_says_that_it_is_typed(tmp_path):
-    for name in ('requirements', 'mmmgd'):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ('setup.py', 'pyproject.toml'):
-        shutil.copy(ROOT / name, tmp_path)
+    copy_project(tmp_path)
     out = tmp_path / 'out'
     subprocess.run(
         [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-index']
@@ -210,10 +215,7 @@ def test_the_wheel_says_that_it_is_typed(tmp_path):
 
 
 def test_installing_mmmgd_changes_nothing_else(tmp_path):
-    for name in ('requirements', 'mmmgd'):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ('setup.py', 'pyproject.toml'):
-        shutil.copy(ROOT / name, tmp_path)
+    copy_project(tmp_path)
 
     done = subprocess.run(
         [sys.executable, '-m', 'pip', 'install', '--dry-run', '--no-index']

@@ -62,7 +62,7 @@ def summary(out: Path, chosen: Proposal, head: Sequence[str]) -> list[str]:
         *lines,
         f'Wrote {out}. Next:',
         f'    python -m mmmgd calibrate {out}',
-        f'    python tools/train.py {out}',
+        f'    python -m mmmgd train {out}',
     ]
 
 

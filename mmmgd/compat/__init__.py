@@ -38,8 +38,9 @@ whatever stack, is left alone.
 - ``torch.load`` reads weights only since 2.6, and so refuses what MMEngine
   writes (its log history). MMEngine's own types, and no others, join torch's
   list of allowed ones (``torch.serialization.add_safe_globals``).
-- ``mmseg::`` paths on the OneDL stack: :mod:`mmmgd.config.mmseg_paths`, the
-  one repair that our own modules put in place by themselves.
+- ``mmseg::`` paths on the OneDL stack, and ``mmmgd::`` paths anywhere:
+  :mod:`mmmgd.config.package_paths`, the one repair that our own modules put in
+  place by themselves.
 - ``mmrazor/models/task_modules/predictor/handler/base_handler.py:2`` imports
   joblib, which MMRazor does not declare: it belongs in our requirements.
 """
@@ -51,7 +52,7 @@ import torch
 from mmengine.utils import digit_version
 
 from mmmgd.checkpoints.restricted_pickle import TYPES, statistic
-from mmmgd.config.mmseg_paths import mend_mmseg_paths
+from mmmgd.config.package_paths import mend_package_paths
 
 from .finder import MMRazorFinder
 
@@ -73,7 +74,7 @@ def install() -> None:
         sys.meta_path.insert(0, MMRazorFinder())
     if digit_version(torch.__version__) >= digit_version('2.6'):
         torch.serialization.add_safe_globals(_NAMED)
-    mend_mmseg_paths()
+    mend_package_paths()
 
 
 install()

@@ -9,7 +9,6 @@ from .checks import (
 )
 from .crop import Size, as_size, stated_size
 from .keys import check_keys, close_names, offer
-from .mmseg_paths import mend_mmseg_paths
 from .model import (
     copy_config,
     drop_own_hooks,
@@ -21,7 +20,8 @@ from .model import (
     with_preprocessor,
 )
 from .options import Options
-from .reading import find_config, package_configs, read_config
+from .package_paths import mend_package_paths
+from .reading import find_config, package_configs, package_folder, read_config
 
 __all__ = [
     'DEAD_KEYS',
@@ -40,6 +40,7 @@ __all__ = [
     'is_of_scope',
     'offer',
     'package_configs',
+    'package_folder',
     'read_config',
     'sharded_text',
     'stated_size',
@@ -50,4 +51,4 @@ __all__ = [
 ]
 
 # The one thing that importing this package changes for the process.
-mend_mmseg_paths()
+mend_package_paths()

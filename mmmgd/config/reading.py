@@ -13,6 +13,8 @@ from .keys import close_names
 from .model import is_distilled, teacher_configs, with_preprocessor
 from .options import override
 
+OWN = 'mmmgd'
+
 
 def read_config(
     path: str, cfg_options: dict[str, Any] | None = None
@@ -34,8 +36,9 @@ def read_config(
         ModuleNotFoundError: If the package of a ``pkg::`` path is missing.
     """
     file = find_config(path)
-    package = path.rpartition('::')[0] or _package_of(file)
+    package = _codebase(path) or _package_of(file)
     cfg = _parse(file)
+    _leave_own_scope(cfg._cfg_dict)
     if package and cfg.get('default_scope') is None:
         cfg.default_scope = package  # a headless one of MMPretrain
     if cfg_options:
@@ -75,9 +78,14 @@ def find_config(path: str) -> Path:
 
 def package_configs(package: str) -> Path:
     """Return the folder with the configs of an installed package."""
+    return package_folder(package) / 'configs'
+
+
+def package_folder(package: str) -> Path:
+    """Return where a package of the family keeps configs and tools."""
     spec = find_spec(package)
     assert spec is not None and spec.origin is not None
-    return Path(spec.origin).parent / '.mim' / 'configs'
+    return Path(spec.origin).parent / '.mim'
 
 
 def _parse(file: Path) -> Config:
@@ -100,8 +108,31 @@ def _package_of(file: Path) -> str:
         named, _, name = base.rpartition('::')
         found = find_config(base if named else str(file.parent / name))
         inner = _package_of(found)
-        package = package or named or inner
+        package = package or _codebase(base) or inner
     return package
+
+
+def _codebase(path: str) -> str:
+    """Return the package of a ``pkg::`` path; '' for a file, and for ours.
+
+    Our own configs are based on those of a codebase, whose scope they have.
+    """
+    package = path.rpartition('::')[0]
+    return '' if package == OWN else package
+
+
+def _leave_own_scope(part: Any) -> None:
+    """Let what comes from a ``mmmgd::`` base be built in the default scope.
+
+    MMEngine notes the package of each base as the scope of its parts.
+    """
+    if isinstance(part, dict):
+        if part.get('_scope_') == OWN:
+            del part['_scope_']
+        part = list(part.values())
+    if isinstance(part, (list, tuple)):
+        for one in part:
+            _leave_own_scope(one)
 
 
 def _bases(file: Path) -> list[str]:

@@ -23,7 +23,11 @@ def state():
     return (
         [type(finder).__name__ for finder in sys.meta_path],
         sorted(map(str, listed())),
-        {k: v for k, v in MODULE2PACKAGE.items() if k != 'mmseg'},
+        {
+            k: v
+            for k, v in MODULE2PACKAGE.items()
+            if k not in ('mmmgd', 'mmseg')
+        },
     )
 
 

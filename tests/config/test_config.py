@@ -141,3 +141,34 @@ def test_a_written_scope_stays(tmp_path):
         'mmdet'
     )
     assert 'default_scope' not in read_config(_write(tmp_path / 'b.py', ''))
+
+
+def test_ours_are_bases_by_the_name_of_the_package(tmp_path):
+    """MMEngine's table has only the packages of OpenMMLab."""
+    pytest.importorskip('mmpretrain')
+    file = tmp_path / 'mine.py'
+    file.write_text(
+        "_base_ = 'mmmgd::classification/"
+        "mgd-channel_resnet34_resnet18_8xb32_in1k.py'\n"
+        'model = dict(distill=dict(loss_mgd=dict(loss=dict('
+        'loss_weight=1e-5))))\n'
+    )
+    cfg = read_config(str(file))
+    assert cfg.default_scope == 'mmpretrain'
+    assert cfg.model.distill.loss_mgd.loss.loss_weight == 1e-5
+    assert cfg.model.distill.loss_mgd.connector.mask_ratio == 0.15
+
+
+def test_parts_of_our_bases_are_built_in_the_scope_of_the_codebase(tmp_path):
+    """MMEngine gives what is read from a base the scope of its package."""
+    pytest.importorskip('mmpretrain')
+    file = tmp_path / 'mine.py'
+    file.write_text(
+        "_base_ = 'mmmgd::demo/classification_baseline.py'\n"
+        'model = dict(_delete_=True, student=_base_.model, more=[_base_.model'
+        '])\n'
+    )
+    cfg = read_config(str(file))
+    assert '_scope_' not in cfg.model.student
+    assert '_scope_' not in cfg.model.more[0]
+    assert cfg.default_scope == 'mmpretrain'
