@@ -26,7 +26,13 @@ val_dataloader = dict(
 test_dataloader = dict(
     batch_size=250,
     num_workers=0,
-    dataset=dict(dataset, split='test', pipeline=[dict(type='PackInputs')]),
+    # The stock dataset reads the test images by `test_mode`, not by `split`.
+    dataset=dict(
+        dataset,
+        split='test',
+        test_mode=True,
+        pipeline=[dict(type='PackInputs')],
+    ),
     sampler=dict(type='DefaultSampler', shuffle=False),
 )
 val_evaluator = dict(type='Accuracy', topk=(1,))

@@ -134,6 +134,25 @@ def test_a_whole_folder_is_kept(small, tmp_path, capsys):
     assert Counter(few.tolist()) == dict.fromkeys(range(10), 3)
 
 
+def test_the_studies_test_on_the_test_images(small):
+    from mmengine.config import Config
+    from mmengine.registry import DATASETS, DefaultScope
+
+    cfg = Config.fromfile(ROOT / 'configs/studies/_base_fashion-mnist.py')
+    expected = dict(train=('train', 0, 100), val=('train', 80, 100))
+    expected['test'] = ('t10k', 0, 20)
+    for name, (split, start, stop) in expected.items():
+        dataset = cfg[f'{name}_dataloader'].dataset
+        dataset.update(data_root=str(small))
+        if 'indices' in dataset:
+            dataset.indices = 100 if name == 'train' else -20
+        with DefaultScope.overwrite_default_scope('mmpretrain'):
+            data = DATASETS.build(dataset)
+        labels = fm.read_idx(small / f'{split}-labels-idx1-ubyte')
+        read = [int(label) for label in data.get_gt_labels()]
+        assert read == labels[start:stop].tolist()
+
+
 @pytest.mark.skipif(not WHOLE.is_dir(), reason='no data: `make data`')
 def test_the_stock_dataset_reads_it():
     from mmpretrain.datasets import FashionMNIST
