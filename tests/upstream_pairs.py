@@ -48,7 +48,7 @@ _PAIRS = {
         ('poolformer/poolformer-s12_32xb128_in1k.py', 'swin', 224),
         ('mobilevit/mobilevit-xxsmall_8xb128_in1k.py', 'r34', 128),
         ('edgenext/edgenext-xxsmall_8xb256_in1k.py', 'r34', 128),
-        ('levit/levit-128s_8xb256_in1k.py', 'r34', 224),
+        ('davit/davit-tiny_4xb256_in1k.py', 'r34', 224),
         ('tinyvit/tinyvit-5m_8xb256_in1k.py', 'swin', 224),
         ('van/van-tiny_8xb128_in1k.py', 'r34', 96),
     ]),

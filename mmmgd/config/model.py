@@ -1,5 +1,6 @@
 """The model of a config, and the plain student in it."""
 
+import copy
 from typing import Any
 
 from mmengine.config import Config
@@ -65,8 +66,12 @@ def whole_model(cfg: Config) -> Any:
 
 
 def with_preprocessor(model: dict, preprocessor: Any) -> Any:
-    """Return a model's config with this data preprocessor if it names none."""
-    model = model.copy()
+    """Return a model's config with this data preprocessor if it names none.
+
+    It is a deep copy: some models (DETRs, mmseg's) write into their config
+    when they are built, and cannot be built from it a second time.
+    """
+    model = copy.deepcopy(model)
     if preprocessor is not None:
         model.setdefault('data_preprocessor', preprocessor)
     return model

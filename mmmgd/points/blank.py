@@ -69,7 +69,7 @@ def _detected(metainfo: dict[str, Any], masks: bool) -> Any:
     sample.ignored_instances = InstanceData(
         bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long)
     )
-    sample.gt_sem_seg = PixelData(data=mask.long())
+    sample.gt_sem_seg = PixelData(sem_seg=mask.long())
     return sample
 
 

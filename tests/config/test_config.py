@@ -1,11 +1,13 @@
 import pytest
 from mmengine.config import Config
+from mmengine.registry import MODELS
 
 from mmmgd.config import (
     DEAD_KEYS,
     check_config,
     read_config,
     student_config,
+    whole_model,
 )
 
 MGD = dict(
@@ -172,3 +174,21 @@ def test_parts_of_our_bases_are_built_in_the_scope_of_the_codebase(tmp_path):
     assert '_scope_' not in cfg.model.student
     assert '_scope_' not in cfg.model.more[0]
     assert cfg.default_scope == 'mmpretrain'
+
+
+def test_a_model_that_writes_into_its_config_is_built_again():
+    """As DETR's head does; `new` builds a student several times."""
+    pytest.importorskip('mmdet')
+    head = dict(
+        type='mmdet.DETRHead',
+        num_classes=3,
+        embed_dims=8,
+        loss_cls=dict(
+            type='mmdet.CrossEntropyLoss', bg_cls_weight=0.1, class_weight=1.0
+        ),
+    )
+    cfg = Config(dict(model=head))
+    for _ in range(2):
+        weights = MODELS.build(whole_model(cfg)).loss_cls.class_weight
+        assert weights.tolist() == [1, 1, 1, pytest.approx(0.1)]
+    assert cfg.model.loss_cls.class_weight == 1

@@ -30,7 +30,7 @@ def build_ours(cfg: Config, **teacher: Any) -> MGDDistill:
         cfg: Config of an MGDDistill.
         teacher: More arguments of the teacher, such as ``dtype``.
     """
-    model = copy.deepcopy(whole_model(cfg))  # mmseg writes into what it builds
+    model = whole_model(cfg)
     model.teacher = dict(model.teacher, checkpoint=False, **teacher)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         ours = MODELS.build(model)
@@ -60,7 +60,7 @@ def build_mmrazor(cfg: Config, ours: MGDDistill) -> nn.Module:
         copy.deepcopy(teacher['model']),
         _scope_=teacher.get('default_scope', cfg.default_scope),
     )
-    student = copy.deepcopy(whole_model(student_config(cfg)))
+    student = whole_model(student_config(cfg))
     student = dict(student, _scope_=cfg.default_scope)
     # What its MGD config for RetinaNet uses runs no head of the teacher.
     detects = cfg.default_scope == 'mmdet'
