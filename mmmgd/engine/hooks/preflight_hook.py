@@ -8,6 +8,7 @@ from mmengine.hooks import Hook, LoggerHook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from mmmgd.engine.gradient_watch import GradientWatch
 from mmmgd.engine.loss_watch import LossWatch
 from mmmgd.engine.runner import model_of
 from mmmgd.registry import HOOKS
@@ -24,7 +25,7 @@ class PreflightHook(Hook):
 
     Over the first steps it adds up, for each entry of ``distill``, its loss
     and that of the task, and warns if their ratio lies outside the authors'
-    range.
+    range, or if no gradient of distillation reached the student.
 
     Args:
         report: Whether to print the report.
@@ -44,6 +45,7 @@ class PreflightHook(Hook):
     ) -> None:
         self.report, self.steps, self.ratios = report, steps, ratios
         self.watch: LossWatch | None = None
+        self.gradients: GradientWatch | None = None
 
     @master_only
     def before_train(self, runner: Runner) -> None:
@@ -61,6 +63,7 @@ class PreflightHook(Hook):
             self.steps = min([50, *(max(10, h.interval) for h in loggers)])
         if self.steps:
             self.watch = LossWatch(model)
+            self.gradients = GradientWatch(model)
 
     def after_train_iter(self, runner: Runner, *args: Any, **kw: Any) -> None:
         """Report the ratios once there are enough steps."""
@@ -75,6 +78,7 @@ class PreflightHook(Hook):
     def _finish(self, watch: LossWatch) -> None:
         watch.close()
         self.watch = None
+        self._warn_of_silence(watch)
         task = watch.task_mean()
         for name, ratio in watch.term_ratios().items():
             count = len(watch.terms[name].pairs)
@@ -86,6 +90,29 @@ class PreflightHook(Hook):
             )
             if warning := ratio_warning(name, ratio, self.ratios):
                 print_log(warning, logger='current', level=logging.WARNING)
+
+    def _warn_of_silence(self, watch: LossWatch) -> None:
+        """Name losses that are not 0, but teach nothing."""
+        assert self.gradients is not None
+        self.gradients.close()
+        silent, ratios = self.gradients.silent(), watch.ratios()
+        for name in silent:
+            # Of an entry without connectors: one name for all its points.
+            if ratios.get(name, 1) != 0:
+                text = silence_warning(name, watch.seen)
+                print_log(text, logger='current', level=logging.WARNING)
+        self.gradients = None
+
+
+def silence_warning(name: str, steps: int) -> str:
+    """Say that a loss sends no gradient to the student."""
+    return (
+        f'[no-gradient] distill.{name} has sent no gradient to the student in '
+        f'{steps} steps: exactly 0, so nothing is learned from it. Its '
+        'connector or loss may detach the feature, its generator may be dead '
+        '(ReLU), its mask may hide all of a map of one position, or half '
+        'precision may have lost what is too small.'
+    )
 
 
 def ratio_warning(

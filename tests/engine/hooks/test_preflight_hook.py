@@ -1,5 +1,6 @@
 """Each known cause of a bad student is named, through a real Runner."""
 
+import copy
 import json
 import re
 from functools import partial
@@ -9,8 +10,10 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS
 from mmengine.runner import Runner
+from torch import nn
 
 from mmmgd.engine.hooks.preflight_hook import ratio_warning
+from mmmgd.models import MGDLoss
 
 pytestmark = pytest.mark.usefixtures('quick_start')
 
@@ -135,6 +138,44 @@ def test_a_teacher_of_unknown_input(cfg_of, log_of):
 def test_a_teacher_without_weights(cfg_of, log_of):
     log = log_of(cfg_of(**{'model.teacher.checkpoint': False}))
     assert _warnings(log) == {'teacher-weights'}
+
+
+@MODELS.register_module(force=True)
+class Detached(nn.Conv2d):
+    """A connector of somebody's, from which no gradient comes back."""
+
+    def __init__(self, student_channels, teacher_channels):
+        super().__init__(student_channels, teacher_channels, 1)
+
+    def forward(self, feature):
+        return super().forward(feature.detach())
+
+
+@MODELS.register_module(force=True)
+class DeadLoss(MGDLoss):
+    """A loss that is positive and flat."""
+
+    def forward(self, preds_S, preds_T):
+        return super().forward(preds_S.detach(), preds_T) + 0 * preds_S.sum()
+
+
+@pytest.mark.parametrize('part', ['connector', 'loss'])
+def test_no_gradient_reaches_the_student(cfg_of, log_of, part):
+    """Of the two entries the one that is cut off is named."""
+    cfg = cfg_of()
+    entry = copy.deepcopy(cfg.model.distill.loss_mgd)
+    if part == 'connector':
+        entry.connector = dict(type='Detached')
+    else:
+        entry.loss.type = 'DeadLoss'
+        entry.points = 'head.layers.1.fc'
+        entry.pop('connector')
+    cfg.model.distill.loss_cut = entry
+    log = log_of(cfg)
+    assert _warnings(log) - {'loss-ratio'} == {'no-gradient'}
+    assert re.findall(r'distill.(\w+) has sent no gradient', log) == [
+        'loss_cut'
+    ]
 
 
 def test_the_wrong_teacher_file(cfg_of, run, classifier_cfg, tmp_path):
