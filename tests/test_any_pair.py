@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from mmengine.logging import MessageHub
 from mmengine.registry import MODELS, DefaultScope
 from upstream_pairs import PAIRS
 
@@ -102,10 +103,10 @@ def test_one_step(name):
                 image_size=size,
             )
         )
-    model.teacher.load()
+    model.init_weights()  # level embeddings of DETRs are not even numbers
     model.train()
-    if hasattr(model, 'set_epoch'):
-        model.set_epoch(0)  # as mmdet's SetEpochInfoHook does, for TOOD
+    # As the Runner does: TOOD asks for it.
+    MessageHub.get_current_instance().update_info('epoch', 0)
     images = torch.randn(2, model.seen.channels, size, size)
     sizes = [(size, size)] * 2
     samples = blank_samples(model.student, (size, size), sizes)

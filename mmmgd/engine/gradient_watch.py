@@ -37,7 +37,7 @@ class GradientWatch:
             handle.remove()
 
     def _watch(self, term: Any) -> Iterator[RemovableHandle]:
-        """Hook into what takes the features of the student."""
+        """Register hooks on what takes the features of the student."""
         takers = list(zip(term.log_names, term.connectors, strict=False))
         for name, module in takers or [(term.name, term.loss)]:
             branch = partial(self._branch, name)

@@ -9,7 +9,7 @@ from mmengine.registry import MODELS
 
 sys.path.insert(0, str(Path(__file__).parent))
 import test_detection as detection
-from test_reach import _vit
+from small_models import vit
 
 from mmmgd.config import read_config
 from mmmgd.points.blank import blank_samples
@@ -52,10 +52,10 @@ def _against(teacher, point, **entry):
 TEACHERS = {
     'the same strides': lambda: detection._distiller('one-stage'),
     'tokens of 16x16 pixels': lambda: _against(
-        dict(config=_vit(patch_size=16)), 'backbone.layers.2'
+        dict(config=vit(patch_size=16)), 'backbone.layers.2'
     ),
     'tokens of 14x14 pixels': lambda: _against(
-        dict(config=_vit(patch_size=14, img_size=28), multiple_of=14),
+        dict(config=vit(patch_size=14, img_size=28), multiple_of=14),
         'backbone.layers.2', resize='teacher',
     ),
     'half the stride': lambda: _against(
