@@ -1,29 +1,4 @@
 """The hooks of this package, each of which a config can name and tune."""
 
-from .engine.hooks import (
-    DataHook,
-    DistillHook,
-    FeatureVisHook,
-    FiniteHook,
-    InterruptHook,
-    MonitorHook,
-    PreflightHook,
-    ResumeHook,
-    RunStateHook,
-    ScheduleHook,
-    WorkDirHook,
-)
-
-__all__ = [
-    'DataHook',
-    'DistillHook',
-    'FeatureVisHook',
-    'FiniteHook',
-    'InterruptHook',
-    'MonitorHook',
-    'PreflightHook',
-    'ResumeHook',
-    'RunStateHook',
-    'ScheduleHook',
-    'WorkDirHook',
-]
+from .engine.hooks import *  # noqa: F403  (the list is there)
+from .engine.hooks import __all__ as __all__

@@ -153,7 +153,7 @@ class Screen:
         self.bar.stop()
 
     def ended(self, one: Running, note: str) -> None:
-        """Print one line for a stage that has ended, however."""
+        """Print one line for a stage that has ended."""
         self.count += 1
         word = '' if one.process.returncode == 0 else ' failed'
         line = f'[{self.count}/{self.total}] {one.stage.title}{word}'

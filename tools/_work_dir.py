@@ -1,4 +1,4 @@
-"""What `train.py` does about a work dir in which somebody has trained."""
+"""Handle a work dir that already holds a training, for `train.py`."""
 
 import os
 from pathlib import Path

@@ -105,7 +105,7 @@ class MustFit(Hook):
         self.allow = allow
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Load once more, and look at what does not fit."""
+        """Refuse a checkpoint that does not fit the model."""
         state = checkpoint.get('state_dict', checkpoint)
         state = sub_state(state, 'module.') or state
         misfit = load_fitting(model_of(runner), state)

@@ -53,7 +53,7 @@ class ResumedBatches:
         return getattr(self.inner, name)
 
     def begin_anew(self) -> None:
-        """Forget the earlier run."""
+        """Start the following epochs from their first batch."""
         self.done, self.pad, self.then = 0, 0, None
 
     def _arrive(self) -> None:
@@ -63,7 +63,7 @@ class ResumedBatches:
 
 
 class WithoutEmpty:
-    """A data loader without the empty batches.
+    """Data loader that skips empty batches.
 
     All else is the loader's, to read and to write.
 
@@ -100,7 +100,7 @@ def resume_batches(
     then: Callable[[], None],
     pad: int = 0,
 ) -> ResumedBatches:
-    """Let a data loader start after ``done`` batches; see the class."""
+    """Make a data loader start after ``done`` batches."""
     batches = ResumedBatches(loader.batch_sampler, done, drop, then, pad)
     # DataLoader forbids it, to keep its settings consistent. They stay so:
     # the batches are the same.

@@ -1,4 +1,4 @@
-"""Measuring the weight of a distillation loss on the first batches."""
+"""Measure the weight of a distillation loss on the first batches."""
 
 import math
 import tempfile
@@ -32,7 +32,7 @@ class Measured(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """What was measured of an entry of ``distill``.
+    """Measurements of one entry of ``distill``.
 
     Attributes:
         weight: Its ``loss_weight`` in the config; None if it is 'auto'.
@@ -141,7 +141,7 @@ def _batches(runner: Runner) -> Iterator[Any]:
 def _measure(
     model: Any, data: Iterator[Any], batches: int
 ) -> dict[str, Measured]:
-    """Average over batches; the weights of the model stay."""
+    """Return means over batches, without changing the model's weights."""
     seen: dict[str, list[tuple[float, ...]]] = {n: [] for n in model.terms}
     for _ in range(batches):
         inputs = model.data_preprocessor(next(data), True)

@@ -1,4 +1,4 @@
-"""One step of a plain student: whether its config trains by itself."""
+"""Check by one step that the student's own config trains."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Adding up the losses of training steps, without waiting for the device."""
+"""Sum the losses of training steps without synchronising the device."""
 
 from collections import Counter
 from typing import Any
@@ -10,7 +10,7 @@ from mmmgd.models.totals import mean_of, total
 
 
 class LossWatch:
-    """Adds up what a model returns in training, until it is reset.
+    """Sums the losses that a model returns in training, until it is reset.
 
     Args:
         model: The model, without its wrapper.
@@ -31,13 +31,13 @@ class LossWatch:
         self._handle = model.register_forward_hook(self._note)
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Set all sums to zero."""
         self.seen = 0
         self.task: Any = 0.0
         self.sums: Any = Counter()
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Remove the hook from the model."""
         self._handle.remove()
 
     def task_mean(self) -> float:

@@ -10,7 +10,7 @@ from mmmgd.config import SHARDED, sharded_text
 
 
 def check_not_sharded(runner: Any) -> None:
-    """Refuse what takes the parameters of a model apart.
+    """Refuse runs that shard the parameters of the model.
 
     Raises:
         ValueError: If it is no plain Runner (MMEngine's FlexibleRunner runs

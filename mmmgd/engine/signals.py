@@ -1,4 +1,4 @@
-"""What a signal to one process does to the others of a run."""
+"""Stop all processes of a run after a signal to any of them."""
 
 import os
 import signal
@@ -50,7 +50,7 @@ class StopNotice:
 
 
 class Shielded:
-    """A ``worker_init_fn`` that leaves it to the trainer to end its workers.
+    """``worker_init_fn`` by which only the trainer can end its workers.
 
     A signal to a whole job reaches the workers too, and without them the
     trainer could not finish its step, or its validation, and save.

@@ -1,4 +1,4 @@
-"""Measuring what share of a training step teacher and connectors take."""
+"""Measure the share of a training step that teacher and connectors take."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Pictures of what is compared: activation maps, a masked and a generated one.
+"""Draw activation maps of compared features, plain, masked and generated.
 
 Numbers first (:func:`look`), then pixels (:func:`heat`, :func:`sheet`).
 """
@@ -46,7 +46,7 @@ class Look:
 
 @torch.no_grad()
 def look(model: MGDDistill, inputs: Tensor) -> dict[str, Look]:
-    """Run student and teacher once, and return what is compared.
+    """Run student and teacher once; return the compared activation maps.
 
     Nothing of the model changes: no statistics, no mode, no random stream.
 
@@ -77,7 +77,7 @@ def look(model: MGDDistill, inputs: Tensor) -> dict[str, Look]:
 def _look(
     pair: Pair, student: Tensor, teacher: Tensor, connector: Any
 ) -> Look:
-    """Look at one pair, through one mask."""
+    """Return the activation maps of one pair under one mask."""
     generated, masked = student, None
     if hasattr(connector, 'draw_mask'):
         stream = connector.mask_stream.state_dict()
@@ -156,7 +156,7 @@ def panels(one: Look, index: int, tile: int) -> dict[str, np.ndarray]:
 
 
 def sheet(rows: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
-    """Put pictures into a table: a row each, titles from the first.
+    """Arrange pictures in a table: one row an image, titles on top.
 
     Args:
         rows: RGB pictures of one size, by title.

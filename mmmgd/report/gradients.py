@@ -1,4 +1,4 @@
-"""How the gradients of two losses relate in the layers that both reach."""
+"""Compare the gradients of two losses in the parameters that both reach."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""A student and a teacher, and what follows from the two alone."""
+"""Choose α and inherited parts from the two models alone."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ from .recipes import BACKBONES, Recipe
 
 @dataclass
 class Side:
-    """A student or a teacher, as far as the choices depend on it.
+    """What the choices depend on of one model, student or teacher.
 
     Attributes:
         model: The model, built.
@@ -31,7 +31,7 @@ class Side:
 def loss_weight(
     recipe: Recipe, student: Side, teacher: Side
 ) -> tuple[float | str, str]:
-    """Take the authors' α where it was chosen, else have it measured.
+    """Return the authors' α for their data and networks, else 'auto'.
 
     Returns:
         The number or 'auto', and the reason.

@@ -1,4 +1,4 @@
-"""One cell: the processes that train and test it, and the line they leave."""
+"""Train and test one cell of a study, and return its result line."""
 
 import datetime
 import io
@@ -25,7 +25,7 @@ TESTING = ', testing'  # the end of the title of an evaluation
 
 @dataclass(frozen=True)
 class Plan:
-    """A cell that is going to run.
+    """A cell that will run, with its folder and commands.
 
     Args:
         study: What asks for it.
@@ -53,12 +53,12 @@ class Plan:
 
     @property
     def key(self) -> tuple:
-        """Return what tells its line from others."""
+        """Return the key that identifies its result line."""
         return identity.key({**self._names(), **self.digests})
 
     @cached_property
     def is_given(self) -> bool:
-        """Whether its exported file is there: it is not replaced."""
+        """Tell whether its exported file exists; it is never replaced."""
         return self.export is not None and self.export.is_file()
 
     @property
@@ -113,7 +113,7 @@ class Plan:
             export_half(last, self.export)
 
     def line(self, training: Running | None) -> Line:
-        """Read what the processes have left.
+        """Return the result line, read from the files of the run.
 
         Args:
             training: None where there was none, as its file was there.
@@ -150,7 +150,7 @@ class Plan:
 
 
 def read_scalars(folder: Path) -> list[dict[str, Any]]:
-    """Return what the log's scalars tell, in the order of the steps.
+    """Return the scalars of the log in the order of the steps.
 
     After a killed training went on, its later word counts.
     """
@@ -169,7 +169,7 @@ def read_scalars(folder: Path) -> list[dict[str, Any]]:
 def curve_of(
     scalars: Sequence[Mapping[str, Any]], metric: Metric
 ) -> dict[str, list]:
-    """Return the validations during training: after which step, how good."""
+    """Return step and value of each validation during training."""
     rows = [row for row in scalars if metric.name in row]
     return {
         'step': [row['step'] for row in rows],
@@ -178,7 +178,7 @@ def curve_of(
 
 
 def loss_means(scalars: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return each loss averaged over what the log tells of the training."""
+    """Return the mean of each loss over the logged steps."""
     rows = [row for row in scalars if 'loss' in row]
     names = {name for row in rows for name in row if 'loss' in name}
     return {

@@ -12,9 +12,9 @@ from mmengine.runner import Runner
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Convert the weights; what is computed from them follows."""
+    """Converts a model to the channels-last memory format."""
 
     def before_run(self, runner: Runner) -> None:
-        """Convert the model, and the teacher that it keeps out of sight."""
+        """Convert the model and its teacher, which is not a submodule."""
         model = getattr(runner.model, 'module', runner.model)
         model.to(memory_format=torch.channels_last)

@@ -83,7 +83,7 @@ def paired(
 
 
 def holm(values: Sequence[float | None]) -> list[float | None]:
-    """Correct p values for how many there are, by Holm's steps.
+    """Correct p values for multiple comparisons by Holm's method.
 
     The k-th smallest of m is multiplied by m − k + 1, and none is smaller
     than the one before. None stays None and does not count.

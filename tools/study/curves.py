@@ -1,4 +1,4 @@
-"""What the curves of several seeds say together."""
+"""Average the curves of several seeds."""
 
 from collections.abc import Sequence
 

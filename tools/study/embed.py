@@ -1,4 +1,4 @@
-"""Tables of studies inside other documents, kept as the lines have them."""
+"""Insert a study's tables, made from its lines, into other documents."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ BLOCK = re.compile(
 
 
 def embed(text: str, root: Path) -> str:
-    """Return a document with its tables as the lines have them.
+    """Return a document with its tables regenerated from the lines.
 
     Args:
         text: Markdown, in which ``<!-- study FILE TASK -->`` and

@@ -1,4 +1,4 @@
-"""What a study file asks for: a grid of task, method and seed."""
+"""The grid of a study: task, method and seed."""
 
 import difflib
 import itertools

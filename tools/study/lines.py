@@ -1,4 +1,4 @@
-"""Results, one json line a finished cell; nothing is lost or half-read."""
+"""Append and read results, one JSON line a finished cell."""
 
 import fcntl
 import json

@@ -78,7 +78,7 @@ def _section(study: Study, table: Table, others: Sequence[Table]) -> str:
 
 
 def _time(study: Study, table: Table) -> str:
-    """Return how soon each method is as good as the baseline in the end."""
+    """Return the steps each method needs for the baseline's final result."""
     base = next((r for n in study.baselines for r in table.of(n)), None)
     if base is None:
         return ''

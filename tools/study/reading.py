@@ -1,4 +1,4 @@
-"""Reading a study file, and refusing what is none."""
+"""Read and check a study file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,7 +49,7 @@ def read_study(path: str | Path) -> Study:
 
 
 def _check(study: Study) -> None:
-    """Refuse what no cell could do without."""
+    """Refuse a study without the keys that every cell needs."""
     for name in study.baselines:
         if name not in study.methods:
             raise ValueError(unknown('baseline', name, study.methods))

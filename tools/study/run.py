@@ -106,7 +106,7 @@ class Run:
         self.there = lines.read(study.lines)
 
     def all(self) -> dict[str, str]:
-        """Train what comes before the students, then them.
+        """Train backbones and teachers, then the students.
 
         Returns:
             What failed, and why.
@@ -192,7 +192,7 @@ class Run:
         self.plans.clear()
 
     def _ended(self, one: Running) -> None:
-        """Take down what a process has done; the last one writes the line."""
+        """Record a finished process; after the last one, write the line."""
         name = one.stage.title.removesuffix(TESTING)
         plan = self.plans[name]
         if name == one.stage.title:

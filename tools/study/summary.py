@@ -95,7 +95,7 @@ def cells(study: Study, table: Table) -> list[list[str]]:
 
 
 def verdicts(study: Study, found: Sequence[Table]) -> list[str]:
-    """Say of each hope whether it came true, in each table."""
+    """State for each claim whether the results support it."""
     said = []
     for table, (method, baseline) in itertools.product(found, study.claims):
         titles = [study.methods[name].title for name in (method, baseline)]
@@ -142,14 +142,14 @@ def is_number(value: object) -> bool:
 
 
 def p_text(p: float | None) -> str:
-    """Write a p value as people read it."""
+    """Format a p value."""
     if p is None:
         return ''
     return '< 0.001' if p < 0.001 else f'{p:.3f}'
 
 
 def provenance(table: Table) -> str:
-    """Say what a table's numbers depend on."""
+    """State the code, data and versions behind a table's numbers."""
     lines = [line for row in table.rows for line in row.lines.values()]
     code, data, torch = table.version
     commits = _all(line.get('commit') for line in lines)

@@ -32,7 +32,7 @@ class DataHook(Hook):
         self.legal: dict[str, int] = {}
 
     def before_run(self, runner: Runner) -> None:
-        """Look at the data sets of the loops that will run."""
+        """Check the data sets of the loops that will run."""
         sets = [dataset_of(runner, part) for part in ('train', 'val', 'test')]
         if self.classes:
             check_classes(*sets[:2])
@@ -41,7 +41,7 @@ class DataHook(Hook):
                 name_files(data)
 
     def before_train(self, runner: Runner) -> None:
-        """Ask the model for its classes."""
+        """Read from the model which labels are allowed."""
         model = model_of(runner)
         self.legal = legal_classes(getattr(model, 'student', model))
 

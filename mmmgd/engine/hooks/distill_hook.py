@@ -1,4 +1,4 @@
-"""Files that hold the plain student, whatever trained it."""
+"""Make every saved file hold the plain student."""
 
 import logging
 
@@ -120,7 +120,7 @@ class DistillHook(Hook):
 
 
 def _is_local(hook: CheckpointHook) -> bool:
-    """Whether a hook writes files where a move is one step."""
+    """Tell whether a hook writes to a local file system."""
     return (
         hook.backend_args is None
         and hook.file_client_args is None

@@ -1,4 +1,4 @@
-"""Pictures of the compared features while a training runs."""
+"""Draw the compared features during training."""
 
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
@@ -11,7 +11,7 @@ from mmmgd.report.features import look, panels, pixels_of, sheet
 
 @HOOKS.register_module()
 class FeatureVisHook(Hook):
-    """Show, after a validation, what is compared for the first images.
+    """Draws the compared features of the first images after a validation.
 
     One picture a pair of points, ``features/<loss>``, goes to the Runner's
     visualizer, and so to each of its backends: files, TensorBoard, WandB.
@@ -47,7 +47,7 @@ class FeatureVisHook(Hook):
     def after_val_epoch(
         self, runner: Runner, metrics: dict[str, float] | None = None
     ) -> None:
-        """Paint, where the model still has a teacher."""
+        """Draw the features, unless the teacher has been freed."""
         self.validations += 1
         model = model_of(runner)
         teacher = getattr(model, 'teacher', None)

@@ -1,4 +1,4 @@
-"""Scalars of the distillation, by the names of the points."""
+"""Log scalars of the distillation under the names of the points."""
 
 import logging
 import re
@@ -17,7 +17,7 @@ from mmmgd.report.gradients import compare_gradients
 
 @HOOKS.register_module()
 class MonitorHook(Hook):
-    """Writes, at each log interval, how the distillation goes.
+    """Logs ratios, weights and times of the distillation losses.
 
     Through MMEngine's visualizer, so to each of its backends; TensorBoard,
     WandB and MLflow group scalars by the word before the slash:
@@ -64,7 +64,7 @@ class MonitorHook(Hook):
         self.cosines: dict[str, float] = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Begin to watch."""
+        """Attach to the model: sum losses, measure times."""
         model = model_of(runner)
         self.watch, self.clock = LossWatch(model), StepClock(model)
         self.points = points_of(model)
@@ -84,7 +84,7 @@ class MonitorHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any
     ) -> None:
-        """Write, where the log writes."""
+        """Write the scalars in the steps in which LoggerHook writes."""
         if not self.timed:
             return
         shares = self.clock.stop()
@@ -107,7 +107,7 @@ class MonitorHook(Hook):
         self.watch.reset()
 
     def after_train(self, runner: Runner) -> None:
-        """Watch no longer."""
+        """Detach from the model."""
         self.watch.close()
 
     def _compare_on_next_pass(self, runner: Runner) -> None:

@@ -107,7 +107,7 @@ class ResumeHook(Hook):
             book = hook_of(runner, RunStateHook).workers
 
             def begin_anew() -> None:
-                """Start the workers where the unbroken run does it too."""
+                """Start the workers where an unbroken run does, too."""
                 if self.done == 0:
                     batches.begin_anew()
                     if book:

@@ -25,7 +25,7 @@ class WorkDirHook(Hook):
         self.lock = lock
 
     def before_run(self, runner: Runner) -> None:
-        """Take the lock, in one process of all.
+        """Lock the work dir, in the main process only.
 
         Raises:
             WorkDirInUseError: In all of them, if another training has it.
@@ -43,6 +43,6 @@ class WorkDirHook(Hook):
             raise WorkDirInUseError(problem[0])
 
     def after_run(self, runner: Runner) -> None:
-        """Give it back."""
+        """Release the lock."""
         if is_main_process():
             give_back(runner.work_dir)
