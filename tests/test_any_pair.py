@@ -1,16 +1,13 @@
 """Upstream students, distilled by the README's lines at proposed points."""
 
 import copy
-import warnings
 
 import pytest
 import torch
-from mmengine.logging import MessageHub
 from mmengine.registry import MODELS, DefaultScope
-from upstream_pairs import PAIRS
+from upstream_pairs import PAIRS, assert_takes_a_step, without_downloads
 
-from mmmgd.config import read_config, whole_model
-from mmmgd.points.blank import blank_samples
+from mmmgd.config import read_config
 from mmmgd.points.listing import Listed
 from mmmgd.points.propose import needs_resize, propose_pairs
 from mmmgd.teacher.build import build_frozen
@@ -25,30 +22,6 @@ BY_DEFAULT = {
     'mmseg-fast_scnn_8xb4-160k_cityscapes-512x1024',
     'mmseg-bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024',
 }
-
-
-def _student(config: str, size: int) -> tuple[dict, str]:
-    """Return the student's config without weights to download."""
-    cfg = read_config(config)
-    model = whole_model(cfg)
-
-    def clean(part):
-        if isinstance(part, dict):
-            for key in ('init_cfg', 'pretrained'):
-                if 'checkpoint' in str(part.get(key)) or key == 'pretrained':
-                    part.pop(key, None)
-            for value in part.values():
-                clean(value)
-        elif isinstance(part, list):
-            for value in part:
-                clean(value)
-
-    clean(model)
-    preprocessor = model.get('data_preprocessor') or {}
-    preprocessor.pop('batch_augments', None)
-    if 'size' in preprocessor:
-        preprocessor['size'] = (size, size)
-    return model, cfg.default_scope
 
 
 def _entry(student, teacher: str, size: int) -> dict:
@@ -89,8 +62,9 @@ def test_there_are_enough_and_a_tenth_runs_by_default():
 def test_one_step(name):
     config, teacher, size = PAIRS[name]
     torch.manual_seed(0)
-    student, scope = _student(config, size)
-    with DefaultScope.overwrite_default_scope(scope):
+    cfg = read_config(config)
+    student = without_downloads(cfg, size)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
         # DETRs write into their config when they are built.
         built = MODELS.build(copy.deepcopy(student))
         entry = _entry(built, teacher, size)
@@ -103,21 +77,4 @@ def test_one_step(name):
                 image_size=size,
             )
         )
-    model.init_weights()  # level embeddings of DETRs are not even numbers
-    model.train()
-    # As the Runner does: TOOD asks for it.
-    MessageHub.get_current_instance().update_info('epoch', 0)
-    images = torch.randn(2, model.seen.channels, size, size)
-    sizes = [(size, size)] * 2
-    samples = blank_samples(model.student, (size, size), sizes)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        losses = model(images, samples, mode='loss')
-    ours = [losses[n] for n in model.terms['loss_mgd'].log_names]
-    assert all(loss.isfinite() and loss > 0 for loss in ours)
-    sum(ours).backward()
-    grads = [p.grad for p in model.student.parameters() if p.grad is not None]
-    assert grads and all(g.isfinite().all() for g in grads)
-    assert any(g.abs().sum() > 0 for g in grads)
-    total, _ = model.parse_losses(losses)
-    assert total.isfinite()
+    assert_takes_a_step(model, size)

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
 from mmmgd.config import read_config, student_config, whole_model
+from mmmgd.engine.student_file import write_student
 
 pytestmark = pytest.mark.usefixtures('quick_start')
 CONFIGS = Path(__file__).parents[1] / 'configs' / 'demo'
@@ -22,7 +23,7 @@ def image():
 
 @pytest.fixture
 def prepared(tmp_path):
-    """Write a distill config, its student's config, and a student's file."""
+    """Write a distill config, the work dir's student.py, and a file."""
 
     def _prepare(name: str, classes: list[str]) -> tuple[str, str, str]:
         cfg = read_config(str(CONFIGS / f'{name}_mgd.py'))
@@ -32,10 +33,9 @@ def prepared(tmp_path):
         file = tmp_path / 'epoch_1.pth'
         meta = dict(dataset_meta=dict(classes=classes, palette='random'))
         torch.save(dict(state_dict=model.state_dict(), meta=meta), file)
-        paths = tmp_path / 'distill.py', tmp_path / 'plain.py'
-        for one, path in zip((cfg, plain), paths, strict=True):
-            Config(one.to_dict()).dump(str(path))
-        return str(paths[0]), str(paths[1]), str(file)
+        Config(cfg.to_dict()).dump(str(tmp_path / 'distill.py'))
+        student = write_student(cfg, tmp_path)
+        return str(tmp_path / 'distill.py'), str(student), str(file)
 
     return _prepare
 

@@ -3,6 +3,13 @@
 By package: (config of the student, teacher, height and width of the images).
 """
 
+import warnings
+
+import torch
+
+from mmmgd.config import whole_model
+from mmmgd.points.blank import blank_samples
+
 _CLS_TEACHERS = dict(
     r34='resnet/resnet34_8xb32_in1k.py',
     swin='swin_transformer/swin-tiny_16xb64_in1k.py',
@@ -127,3 +134,46 @@ PAIRS = {
     for package, (teachers, rows) in _PAIRS.items()
     for student, teacher, size in rows
 }
+
+
+def without_downloads(cfg, size: int) -> dict:
+    """Return a config's model without weights to download, for that size."""
+    model = whole_model(cfg)
+
+    def clean(part):
+        if isinstance(part, dict):
+            for key in ('init_cfg', 'pretrained'):
+                if 'checkpoint' in str(part.get(key)) or key == 'pretrained':
+                    part.pop(key, None)
+            for value in part.values():
+                clean(value)
+        elif isinstance(part, list):
+            for value in part:
+                clean(value)
+
+    clean(model)
+    preprocessor = model.get('data_preprocessor') or {}
+    preprocessor.pop('batch_augments', None)
+    if 'size' in preprocessor:
+        preprocessor['size'] = (size, size)
+    return model
+
+
+def assert_takes_a_step(model, size: int) -> None:
+    """A blank batch has finite losses, and ours reach the student."""
+    model.teacher.load()
+    model.train()
+    images = torch.randn(2, model.seen.channels, size, size)
+    sizes = [(size, size)] * 2
+    samples = blank_samples(model.student, (size, size), sizes)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        losses = model(images, samples, mode='loss')
+    ours = [losses[n] for n in model.terms['loss_mgd'].log_names]
+    assert all(loss.isfinite() and loss > 0 for loss in ours)
+    sum(ours).backward()
+    grads = [p.grad for p in model.student.parameters() if p.grad is not None]
+    assert grads and all(g.isfinite().all() for g in grads)
+    assert any(g.abs().sum() > 0 for g in grads)
+    total, _ = model.parse_losses(losses)
+    assert total.isfinite()

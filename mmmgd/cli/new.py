@@ -2,7 +2,7 @@
 
 Builds both models, pairs their maps by stride, takes mask and weights from the
 recipe of the task, and says why. Nothing is downloaded but a teacher's
-checkpoint that is named by a URL.
+checkpoint that is named by a URL, and, with ``--evaluate``, published weights.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from mmmgd.rng import isolated_rng
 from mmmgd.teacher.build import build_frozen
 
 from .config_text import Names, config_text
+from .quality import measured
 from .sources import Source, find_teacher
 from .summary import facts, summary
 
@@ -41,6 +42,11 @@ def main(argv: list[str]) -> int:
     source = find_teacher(args.teacher, args.teacher_checkpoint)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
         trains = first_step(cfg) if args.data else None
+        quality = (
+            measured(cfg, args.student, args.student_checkpoint, source)
+            if args.evaluate
+            else []
+        )
         sides = _student(cfg), _teacher(source)
         task = args.task or task_of(sides[0].model, cfg.default_scope)
         chosen = propose(
@@ -55,7 +61,7 @@ def main(argv: list[str]) -> int:
             'Whether the student trains by itself: its data are not here.'
         )
     names, texts = _names(args.out, args.student, cfg, source)
-    head = facts(task, *sides)
+    head = facts(task, *sides) + quality
     origin = 'Written by `python -m mmmgd new`, to be read and edited.'
     texts[args.out] = config_text(names, chosen, [origin, *head])
     _write(texts, args.force)
@@ -111,6 +117,18 @@ def make_parser() -> argparse.ArgumentParser:
         dest='data',
         action='store_false',
         help='do not try a step of the student on its data',
+    )
+    parser.add_argument(
+        '--evaluate',
+        action='store_true',
+        help='measure student and teacher on their validation data, and warn '
+        'of a teacher that is no better',
+    )
+    parser.add_argument(
+        '--student-checkpoint',
+        metavar='FILE',
+        help='with --evaluate: weights of the student trained alone. '
+        'Defaults to those that its package publishes',
     )
     parser.add_argument(
         '--force', action='store_true', help='overwrite files that exist'

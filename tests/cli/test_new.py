@@ -282,3 +282,44 @@ def test_other_strides_get_a_resize(new, plain, teacher):
     student = plain(**{'model.backbone.strides': (3, 3, 3, 1)})
     cfg, _ = new(student, 'wide.pth')
     assert cfg.model.distill.loss_mgd.resize == 'teacher'
+
+
+@pytest.mark.usefixtures('quick_start')
+def test_evaluate_measures_both_and_warns_of_a_bad_teacher(
+    new, runner_cfg, classifier_cfg, run, tmp_path
+):
+    """The student has trained, the teacher has not, then the contrary."""
+    runners = {}
+    for name, width, epochs in (('s', 4, 3), ('t', 6, 1)):
+        cfg = runner_cfg(classifier_cfg(width), epochs)
+        cfg.work_dir = str(tmp_path / name)
+        cfg.optim_wrapper.optimizer.lr = 0.05 if name == 's' else 0.0
+        cfg.dump(str(tmp_path / f'{name}.py'))
+        runners[name] = run(cfg)
+    value = {
+        name: runner.message_hub.get_scalar('val/accuracy/top1').current()
+        for name, runner in runners.items()
+    }
+    assert value['s'] > value['t']
+    files = {name: f'{name}/epoch_{n}.pth' for name, n in (('s', 3), ('t', 1))}
+    for student, teacher in ('st', 'ts'):
+        _, out = new(
+            f'{student}.py', files[teacher], '--force', '--evaluate',
+            '--student-checkpoint', files[student],
+        )  # fmt: skip
+        found = (
+            f'student alone {value[student]:.4g}, teacher '
+            f'{value[teacher]:.4g}.'
+        )
+        assert f'Measured (accuracy/top1): {found}' in out
+        warned = 'WARNING: the teacher is no better' in out
+        assert warned == (student == 's')
+    text = Path('my_distill.py').read_text()
+    assert '# Measured (accuracy/top1)' in text
+    _, err = new('s.py', files['t'], '--force', '--evaluate', status=1)
+    assert '--student-checkpoint FILE' in err
+    _, err = new(
+        's.py', files['t'], '--force', '--evaluate',
+        '--student-checkpoint', files['t'], status=1,
+    )  # fmt: skip
+    assert 'does not fit the config of the model' in err

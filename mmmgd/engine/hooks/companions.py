@@ -8,6 +8,7 @@ from .finite_hook import FiniteHook
 from .interrupt_hook import InterruptHook
 from .monitor_hook import MonitorHook
 from .preflight_hook import PreflightHook
+from .progress_hook import ProgressHook
 from .resume_hook import ResumeHook
 from .run_state_hook import RunStateHook
 from .schedule_hook import ScheduleHook
@@ -22,6 +23,7 @@ COMPANIONS: tuple[type[Hook], ...] = (
     ResumeHook,
     PreflightHook,
     MonitorHook,
+    ProgressHook,
     WorkDirHook,
 )
 
