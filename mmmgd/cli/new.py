@@ -127,8 +127,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--student-checkpoint',
         metavar='FILE',
-        help='with --evaluate: weights of the student trained alone. '
-        'Defaults to those that its package publishes',
+        help='with --evaluate: weights of the student trained alone, or its '
+        'work dir. Defaults to those that its package publishes',
     )
     parser.add_argument(
         '--force', action='store_true', help='overwrite files that exist'

@@ -1,13 +1,14 @@
 """Whether the teacher is better than the student alone, for `new`."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from mmengine.config import Config
 
 from mmmgd.engine.evaluate import evaluate
 from mmmgd.teacher.build import published_weights
 
-from .sources import Source
+from .sources import Source, weights_of
 
 
 def measured(
@@ -18,8 +19,8 @@ def measured(
     Args:
         cfg: Config of the student.
         name: How the user named it.
-        checkpoint: Weights of the student, trained alone. None means those
-            that its package publishes.
+        checkpoint: Weights of the student, trained alone, or the work dir.
+            None means those that its package publishes.
         teacher: The teacher.
 
     Raises:
@@ -32,6 +33,8 @@ def measured(
             f'the weights of {name} are not known. Name the file of a '
             'training of it: --student-checkpoint FILE.'
         )
+    if checkpoint and Path(checkpoint).is_dir():
+        checkpoint = weights_of(Path(checkpoint))
     mine = evaluate(cfg, checkpoint or published_weights(name))
     file = teacher.checkpoint or published_weights(teacher.config)
     return compared(mine, evaluate(teacher.cfg, file))

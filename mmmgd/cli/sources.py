@@ -73,16 +73,24 @@ def _of_work_dir(folder: Path, checkpoint: str | None) -> Source:
             'our training writes, but there is none. Name the config and '
             '--teacher-checkpoint instead.'
         )
-    if checkpoint is None:
-        files = sorted(folder.glob('*.pth'), key=lambda p: p.stat().st_mtime)
-        best = [p for p in files if p.name.startswith('best_')]
-        if not files:
-            raise FileNotFoundError(
-                f'Expected a checkpoint in the work dir {str(folder)!r}, but '
-                'there is no .pth file. Train it first.'
-            )
-        checkpoint = str((best or files)[-1])
+    checkpoint = checkpoint or weights_of(folder)
     return Source(read_config(str(config)), str(config), checkpoint, {})
+
+
+def weights_of(folder: Path) -> str:
+    """Return the best, else the newest checkpoint of a work dir.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    files = sorted(folder.glob('*.pth'), key=lambda p: p.stat().st_mtime)
+    if not files:
+        raise FileNotFoundError(
+            f'Expected a checkpoint in the work dir {str(folder)!r}, but '
+            'there is no .pth file. Train it first.'
+        )
+    best = [p for p in files if p.name.startswith('best_')]
+    return str((best or files)[-1])
 
 
 def _of_checkpoint(path: str) -> Source:

@@ -1,6 +1,7 @@
 """What a run writes about its distillation, read back from its files."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from mmmgd.engine.hooks.monitor_hook import MonitorHook, points_of
 from mmmgd.report.gradients import compare_gradients
 
 pytestmark = pytest.mark.usefixtures('quick_start')
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -151,3 +153,44 @@ def test_a_wrong_interval(wrong):
     with pytest.raises(ValueError, match='`cosine_interval`.*got'):
         HOOKS.build(dict(type='mmmgd.MonitorHook', cosine_interval=wrong))
     assert MonitorHook().cosine_interval == 0
+
+
+def _backend(cfg, package, line):
+    """Let a run write where a line of docs/calibration.md says."""
+    pytest.importorskip(package)
+    table = (ROOT / 'docs/calibration.md').read_text('utf-8')
+    assert f'`{line}`' in table
+    cfg.visualizer = dict(
+        type='Visualizer',
+        vis_backends=[dict(type='LocalVisBackend'), eval(line)],  # noqa: S307
+    )
+    return cfg
+
+
+def test_tensorboard_gets_all_of_it(cfg, run, tmp_path):
+    line = "dict(type='TensorboardVisBackend')"
+    run(_backend(cfg, 'tensorboard', line))
+    from tensorboard.backend.event_processing import event_accumulator
+
+    (folder,) = tmp_path.glob('work/*/vis_data')
+    events = event_accumulator.EventAccumulator(str(folder))
+    events.Reload()
+    ours, _ = _scalars(tmp_path / 'work')
+    for name in ours[1].keys() - {'step'}:
+        found = {e.step: e.value for e in events.Scalars(name)}
+        expected = {x['step']: x[name] for x in ours if name in x}
+        assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_wandb_without_an_account(cfg, run, tmp_path):
+    line = "dict(type='WandbVisBackend', init_kwargs=dict(mode='offline'))"
+    run(_backend(cfg, 'wandb', line))
+    assert list(tmp_path.rglob('*.wandb'))
+
+
+@pytest.mark.slow
+def test_mlflow_in_the_work_dir(cfg, run, tmp_path):
+    run(_backend(cfg, 'mlflow', "dict(type='MLflowVisBackend')"))
+    (file,) = tmp_path.rglob('metrics/distill/backbone.layer4')
+    assert len(file.read_text().splitlines()) == 3
