@@ -95,9 +95,9 @@ def test_inferencers_read_the_work_dir(task, work_dir, capsys):
     exec(_blocks('nferencer(')[task], {})
     out = capsys.readouterr().out
     last = out.strip().splitlines()[-1]
-    if task == 'classification':
-        assert 0.1 <= float(last) <= 1
+    if task == 'classification':  # after a progress bar, perhaps
+        assert 0.1 <= float(re.search(r'0\.\d+$', last)[0]) <= 1
     elif task == 'detection':
         assert last.endswith(']')
     else:
-        assert last == '(64, 64)'
+        assert last.endswith('(64, 64)')

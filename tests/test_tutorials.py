@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.registry import MODELS, DefaultScope
+from mmengine.visualization import Visualizer
 from PIL import Image
 
 from mmmgd.__main__ import main
@@ -100,7 +101,9 @@ def _tool(name):
 def _type(line):
     """Run a command line as the shell would."""
     words = shlex.split(line)
-    DefaultScope._instance_dict.clear()
+    # What ends with a process, and would be the next command's here.
+    for kind in (DefaultScope, Visualizer, *Visualizer.__subclasses__()):
+        kind._instance_dict.clear()
     if words[:3] == ['python', '-m', 'mmmgd']:
         assert main(words[3:]) == 0
     else:

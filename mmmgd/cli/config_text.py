@@ -17,11 +17,14 @@ class Names(NamedTuple):
         student: Its ``_base_``.
         teacher: Config of the teacher.
         checkpoint: Weights of the teacher; None means the published ones.
+        empty_clip: Whether the student has a ``clip_grad`` of None, which
+            MMEngine merges no dict into.
     """
 
     student: str
     teacher: str
     checkpoint: str | None
+    empty_clip: bool = False
 
 
 def config_text(names: Names, chosen: Proposal, head: Sequence[str]) -> str:
@@ -54,9 +57,11 @@ def config_text(names: Names, chosen: Proposal, head: Sequence[str]) -> str:
         lines += _term(name, term, why)
     lines += ['    ),', ')', '']
     if chosen.clip:
-        clip = dict(clip_grad=dict(max_norm=chosen.clip, norm_type=2))
+        norm = dict(max_norm=chosen.clip, norm_type=2)
+        if names.empty_clip:
+            norm = dict(_delete_=True, **norm)
         lines += _comments([why['clip_grad']], '')
-        lines.append(f'optim_wrapper = {literal(clip)}')
+        lines.append(f'optim_wrapper = {literal(dict(clip_grad=norm))}')
     lines += [
         "default_hooks = dict(distill=dict(type='mmmgd.DistillHook'))",
         '',

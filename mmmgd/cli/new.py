@@ -190,7 +190,8 @@ def _names(
     if not source.config:
         teacher = f'{out.stem}_teacher.py'
         texts[out.with_name(teacher)] = source.cfg.pretty_text
-    return Names(base, teacher, source.checkpoint), texts
+    empty_clip = 'clip_grad' in (cfg.get('optim_wrapper') or {})
+    return Names(base, teacher, source.checkpoint, empty_clip), texts
 
 
 def _seen_from(out: Path, name: str) -> str:

@@ -277,6 +277,12 @@ def test_a_student_that_does_not_train_by_itself_is_told_so(
     assert 'nothing of mmmgd took part' in err
 
 
+def test_a_clip_of_none_is_replaced(new, plain, teacher):
+    """The student states `clip_grad=None`, as ConvNeXt's config does."""
+    cfg, _ = new(plain(**{'optim_wrapper.clip_grad': None}), 'wide.pth')
+    assert cfg.optim_wrapper.clip_grad == dict(max_norm=5.0, norm_type=2)
+
+
 def test_other_strides_get_a_resize(new, plain, teacher):
     """Another stride at each stage, and none of the teacher's."""
     student = plain(**{'model.backbone.strides': (3, 3, 3, 1)})

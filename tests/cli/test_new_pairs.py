@@ -50,4 +50,5 @@ def test_a_config_that_inspect_accepts_and_that_trains(
     cfg.model.teacher.checkpoint = False
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        assert_takes_a_step(MODELS.build(cfg.model), size)
+        model = MODELS.build(cfg.model)
+    assert_takes_a_step(model, size)
