@@ -1,10 +1,21 @@
-"""Runs that are cut and resumed, beside the unbroken ones."""
+"""Runs that are cut and resumed, beside the unbroken ones; their scenes."""
+
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
+
+sys.path.insert(
+    0, str(Path(__file__).parents[2] / 'tools' / 'dataset_converters')
+)
+
+import digits
+from scenes import write_coco
+from styles import DIGITS
 
 
 @HOOKS.register_module(force=True)
@@ -43,3 +54,15 @@ def cut_and_whole(run, tmp_path):
         return whole, parts
 
     return _run
+
+
+@pytest.fixture(scope='module')
+def scenes(tmp_path_factory):
+    out = tmp_path_factory.mktemp('coco')
+    images, labels = digits.load_scans()
+    scans = {
+        split: (images[numbers], labels[numbers])
+        for split, numbers in digits.split_scans(10).items()
+    }
+    write_coco(out, scans, dict(train=8, val=2), DIGITS)
+    return out

@@ -3,24 +3,14 @@
 Each run is cut and resumed: it must be the unbroken one, bit by bit.
 """
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS
 from mmpretrain.models import ImageClassifier
+from styles import DIGITS
 
 from mmmgd.config import read_config
-
-sys.path.insert(
-    0, str(Path(__file__).parents[3] / 'tools' / 'dataset_converters')
-)
-
-import digits
-from scenes import write_coco
-from styles import DIGITS
 
 pytestmark = pytest.mark.usefixtures('quick_start')
 
@@ -82,18 +72,6 @@ def test_a_student_that_is_told_the_epoch(
     cfg.custom_hooks = [dict(type='mmdet.SetEpochInfoHook')]
     for runner in cut_and_whole(cfg, 12 + 3):
         assert runner.model.student.epoch == 2
-
-
-@pytest.fixture(scope='module')
-def scenes(tmp_path_factory):
-    out = tmp_path_factory.mktemp('coco')
-    images, labels = digits.load_scans()
-    scans = {
-        split: (images[numbers], labels[numbers])
-        for split, numbers in digits.split_scans(10).items()
-    }
-    write_coco(out, scans, dict(train=8, val=2), DIGITS)
-    return out
 
 
 def _yolox(scenes):
