@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 import mmmgd.compat  # noqa: F401  # isort: skip  (first: repairs mmseg::)
 
@@ -42,6 +43,11 @@ def make_parser() -> argparse.ArgumentParser:
         'and remove them; with --resume only if none of them is usable',
     )
     parser.add_argument(
+        '--allow-changes',
+        action='store_true',
+        help='resume although the file of the teacher has changed',
+    )
+    parser.add_argument(
         '--amp',
         action='store_true',
         help='automatic mixed precision: on a GPU as AmpOptimWrapper does, '
@@ -75,6 +81,8 @@ def train(args: argparse.Namespace) -> None:
     notes = apply_amp(cfg) if args.amp else []
     if args.auto_scale_lr:
         apply_auto_scale_lr(cfg)
+    if args.allow_changes:
+        tune_hook(cfg, 'ResumeHook', allow_changes=True)
     notes += enter(cfg, args.resume, args.overwrite)
     runner = build_runner(cfg, notes)
     if not any(isinstance(hook, WorkDirHook) for hook in runner.hooks):
@@ -88,6 +96,16 @@ def train(args: argparse.Namespace) -> None:
 def _is_plain(cfg: Config) -> bool:
     """Whether the model is trained without a teacher, ours or MMRazor's."""
     return not is_distilled(cfg) and 'architecture' not in cfg.model
+
+
+def tune_hook(cfg: Config, kind: str, **arguments: Any) -> None:
+    """Set arguments of a hook of ours, which the config need not name."""
+    named = [*cfg.default_hooks.values(), *(cfg.get('custom_hooks') or [])]
+    for hook in named:
+        if hook and str(hook.get('type')) == f'mmmgd.{kind}':
+            hook.update(arguments)
+            return
+    cfg.default_hooks[kind] = dict(type=f'mmmgd.{kind}', **arguments)
 
 
 def apply_amp(cfg: Config) -> list[str]:

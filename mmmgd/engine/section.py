@@ -68,6 +68,28 @@ def check_resumable(
     )
 
 
+def check_groups(checkpoint: dict, optim_wrapper: Any) -> None:
+    """Refuse the state of an optimizer with other groups of parameters.
+
+    Raises:
+        CheckpointError: With the number of parameters in each group.
+    """
+    saved = checkpoint.get('optimizer', {}).get('param_groups')
+    if saved is None:  # of several optimizers
+        return
+    sizes = [
+        [len(group['params']) for group in groups]
+        for groups in (saved, optim_wrapper.param_groups)
+    ]
+    if sizes[0] != sizes[1]:
+        raise CheckpointError(
+            'The optimizer of the checkpoint cannot be resumed: it has groups '
+            f'of {sizes[0]} parameters, that of the config of {sizes[1]}. '
+            'Restore optim_wrapper and what is frozen, or begin a new '
+            'training with the weights: load_from=..., without --resume.'
+        )
+
+
 def restore(model: MGDDistill, section: dict[str, Any]) -> None:
     """Restore connectors, mask streams and measured weights on resume."""
     model.terms.load_state_dict(section['state_dict'])

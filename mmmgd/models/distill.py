@@ -199,9 +199,9 @@ class MGDDistill(OuterModel):
                 print_log(f'Distillation{of} is over: freed.', 'current')
 
     def _apply(self, fn: Callable, recurse: bool = True) -> 'MGDDistill':
-        for teacher in self.teachers.values():
+        for name, teacher in self.teachers.items():
             if teacher.loaded:
-                teacher.follow(fn)
+                self.teachers[name] = teacher.follow(fn, self.student)
         return super()._apply(fn, recurse)
 
     def _load_from_state_dict(

@@ -98,6 +98,13 @@ class Compiler:
             part.forward = _compiled(part.forward)
         self._active = True
 
+    def renew(self) -> None:
+        """Compile the parts of a copy anew: they run those of the original."""
+        if self._active:
+            for part in self._parts:
+                del part.forward
+            self.start()
+
     def stop(self, error: Exception) -> bool:
         """Go back to plain modules; say why. False if they were plain."""
         if not self._active:

@@ -1,5 +1,6 @@
 """The teacher: built from any config, strictly loaded, frozen."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from mmmgd.points.layout import as_maps
 from mmmgd.points.tap import FeatureTap
 
 from .build import build_frozen, initialise, published_weights
+from .features import check_features
 from .inputs import InputAdapter, InputSize, input_adapter
 from .loading import load_strictly, needed_tensors
 from .precision import Compiler, Precision
@@ -112,9 +114,12 @@ class Teacher:
         if compile:
             self._compiler.start()
         self.adapt: InputAdapter | None = None
+        self._student: int | None = None
+        self._looked_at = False
 
     def listen(self, student: nn.Module) -> None:
         """Adapt the inputs to a student's batches from now on."""
+        self._student = id(student)
         self.adapt = input_adapter(
             student, self.module, self.input_size, self.seen.way.samples
         )
@@ -179,8 +184,13 @@ class Teacher:
                 raise
             features = self._record(inputs, images)
         size = inputs.shape[-2], inputs.shape[-1]
-        features = as_maps(features, self.seen.layouts, size)
-        return self._precision.restore(features)
+        features = self._precision.restore(
+            as_maps(features, self.seen.layouts, size)
+        )
+        if not self._looked_at:
+            check_features(features, self.name)
+            self._looked_at = True
+        return features
 
     def _record(
         self, inputs: Tensor, images: Sequence[Size] | None
@@ -201,9 +211,31 @@ class Teacher:
         self.loaded, self.freed = False, True
         del self.module, self._tap
 
-    def follow(self, fn: Callable[[Tensor], Tensor]) -> None:
-        """Apply what ``.to()`` applies to the owner."""
-        self.module._apply(fn)
+    def follow(
+        self, fn: Callable[[Tensor], Tensor], student: nn.Module
+    ) -> 'Teacher':
+        """Apply what ``.to()`` applies to the owner.
+
+        Args:
+            fn: What it applies to each tensor.
+            student: The owner's. A copy of it that is moved gets a teacher of
+                its own, so that the original keeps its.
+
+        Returns:
+            The owner's teacher from now on.
+        """
+        own = self
+        if id(student) != self._student:
+            tensors = [*self.module.parameters(), *self.module.buffers()]
+            if all(fn(tensor) is tensor for tensor in tensors):
+                return self
+            own = copy.copy(self)
+            own._student = id(student)
+            parts = ('module', '_tap', '_compiler')  # which share modules
+            vars(own).update(copy.deepcopy({k: vars(self)[k] for k in parts}))
+            own._compiler.renew()
+        own.module._apply(fn)
+        return own
 
     def __deepcopy__(self, memo: dict) -> 'Teacher':
         """Share the frozen model between copies of the owner."""

@@ -7,6 +7,8 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS
 from torch import nn
 
+from mmmgd.engine.schedule import replay
+
 
 def schedule_at(
     cfg: Any, epoch: int, iteration: int
@@ -24,7 +26,6 @@ def schedule_at(
         State of each scheduler, and the optimizer's rates.
     """
     wrapper = build_optim_wrapper(nn.Linear(1, 1), cfg.optim_wrapper)
-    wrapper.optimizer.step()  # torch warns where a schedule steps first
     length = math.ceil(iteration / max(1, epoch)) or 1
     train = cfg.train_cfg
     ends = {  # by_epoch -> where the Runner lets a schedule end
@@ -41,10 +42,7 @@ def schedule_at(
             schedules if isinstance(schedules, list) else [schedules]
         )
     ]
-    for i in range(1, iteration + 1):
-        for scheduler in built:
-            if not scheduler.by_epoch or i % length == 0:
-                scheduler.step()
+    replay(built, iteration // length, iteration, length)
     states = [scheduler.state_dict() for scheduler in built]
     group = wrapper.optimizer.param_groups[0]
     names = ('lr', 'initial_lr')
