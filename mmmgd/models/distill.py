@@ -15,6 +15,7 @@ from mmmgd.points.layout import as_maps
 from mmmgd.points.tap import FeatureTap, Released
 from mmmgd.registry import MODELS
 from mmmgd.rng import isolated_rng, mix
+from mmmgd.teacher.copies import moved
 from mmmgd.teacher.teacher import Teacher
 
 from .arguments import check_arguments, check_hooked, runner_trains
@@ -201,7 +202,7 @@ class MGDDistill(OuterModel):
     def _apply(self, fn: Callable, recurse: bool = True) -> 'MGDDistill':
         for name, teacher in self.teachers.items():
             if teacher.loaded:
-                self.teachers[name] = teacher.follow(fn, self.student)
+                self.teachers[name] = moved(teacher, fn, self.student)
         return super()._apply(fn, recurse)
 
     def _load_from_state_dict(

@@ -1,7 +1,6 @@
 """The teacher: built from any config, strictly loaded, frozen."""
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -114,12 +113,12 @@ class Teacher:
         if compile:
             self._compiler.start()
         self.adapt: InputAdapter | None = None
-        self._student: int | None = None
+        self.student: int | None = None  # the identity of the owner's
         self._looked_at = False
 
     def listen(self, student: nn.Module) -> None:
         """Adapt the inputs to a student's batches from now on."""
-        self._student = id(student)
+        self.student = id(student)
         self.adapt = input_adapter(
             student, self.module, self.input_size, self.seen.way.samples
         )
@@ -210,32 +209,6 @@ class Teacher:
         """Free the model, which is not going to be run again."""
         self.loaded, self.freed = False, True
         del self.module, self._tap
-
-    def follow(
-        self, fn: Callable[[Tensor], Tensor], student: nn.Module
-    ) -> 'Teacher':
-        """Apply what ``.to()`` applies to the owner.
-
-        Args:
-            fn: What it applies to each tensor.
-            student: The owner's. A copy of it that is moved gets a teacher of
-                its own, so that the original keeps its.
-
-        Returns:
-            The owner's teacher from now on.
-        """
-        own = self
-        if id(student) != self._student:
-            tensors = [*self.module.parameters(), *self.module.buffers()]
-            if all(fn(tensor) is tensor for tensor in tensors):
-                return self
-            own = copy.copy(self)
-            own._student = id(student)
-            parts = ('module', '_tap', '_compiler')  # which share modules
-            vars(own).update(copy.deepcopy({k: vars(self)[k] for k in parts}))
-            own._compiler.renew()
-        own.module._apply(fn)
-        return own
 
     def __deepcopy__(self, memo: dict) -> 'Teacher':
         """Share the frozen model between copies of the owner."""
