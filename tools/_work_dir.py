@@ -13,6 +13,7 @@ from mmmgd.checkpoints.latest import (
 )
 from mmmgd.checkpoints.lock import take
 from mmmgd.checkpoints.reading import CheckpointError
+from mmmgd.engine.inputs import check_inputs
 
 RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
 
@@ -39,6 +40,8 @@ def enter(cfg: Config, resume: str | None, overwrite: bool) -> list[str]:
         if not overwrite:
             raise
         cfg.resume, notes = False, ['--resume: no file is usable.']
+    start = None if cfg.get('resume') else cfg.get('load_from')
+    check_inputs(cfg, cfg.work_dir, start)
     own = resume in (None, 'auto') or _lies_in(str(resume), cfg.work_dir)
     if not restarted and not (cfg.get('resume') and own):
         notes += make_room(cfg.work_dir, overwrite)

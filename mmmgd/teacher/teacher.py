@@ -186,9 +186,10 @@ class Teacher:
         features = self._precision.restore(
             as_maps(features, self.seen.layouts, size)
         )
-        if not self._looked_at:
+        if not self._looked_at and self.checkpoint is not False:
+            # Random weights, whatever their features, are warned about.
             check_features(features, self.name)
-            self._looked_at = True
+        self._looked_at = True
         return features
 
     def _record(

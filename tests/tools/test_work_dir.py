@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_models import distiller
 
 from mmmgd.checkpoints.latest import find_latest
 from mmmgd.checkpoints.reading import CheckpointError
@@ -153,3 +154,22 @@ def test_a_second_training_is_refused_while_one_runs(tmp_path, train, project):
     _train(train, tmp_path, epochs=1)  # the lock of the dead is taken over
     assert (tmp_path / 'epoch_1.pth').is_file()
     assert not (tmp_path / '.lock.json').exists()
+
+
+@pytest.mark.parametrize('name', ['epoch_1.pth', 'last.pth'])
+@pytest.mark.parametrize('key', ['load_from', 'model.teacher.checkpoint'])
+def test_no_training_removes_what_it_begins_with(
+    copied, train, project, name, key
+):
+    """`--overwrite`, and a teacher in the run's own folder; links, too."""
+    (copied / 'last.pth').symlink_to('epoch_1.pth')
+    before = (copied / 'epoch_1.pth').read_bytes()
+    text = f"_base_ = 'tiny.py'\nmodel = {distiller()!r}\n"
+    text += "model['_delete_'] = True\ncustom_imports = None\n"
+    text += "default_hooks = dict(distill=dict(type='mmmgd.DistillHook'))\n"
+    (project / 'own.py').write_text(text + 'custom_hooks = []\n')
+    config = 'own.py' if 'teacher' in key else 'tiny.py'
+    argv = [config, '--work-dir', str(copied), '--overwrite']
+    with pytest.raises(SystemExit, match=f"{key}='.*{name}' lies in the work"):
+        train.main([*argv, '--cfg-options', f'{key}={copied / name}'])
+    assert (copied / 'epoch_1.pth').read_bytes() == before

@@ -12,6 +12,7 @@ from mmmgd.checkpoints.reading import CheckpointError, guard_mmengine
 from mmmgd.checkpoints.state_dicts import SECTION, is_state_dict, sub_state
 from mmmgd.config import check_config
 from mmmgd.engine.clip import clip_apart
+from mmmgd.engine.inputs import check_inputs
 from mmmgd.engine.runner import check_not_sharded, model_of
 from mmmgd.engine.section import check_resumable, move_aside, restore
 from mmmgd.engine.student_file import write_student
@@ -61,6 +62,7 @@ class DistillHook(Hook):
         """Check the config before anything is trained."""
         check_not_sharded(runner)
         check_config(runner.cfg)
+        check_inputs(runner.cfg, runner.work_dir)
         model = _model(runner)
         model.hooked = True
         if runner.rank == 0 and 'model' in runner.cfg:
