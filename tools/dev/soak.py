@@ -1,0 +1,219 @@
+"""Trains the detection demo over and over, and breaks it at random.
+
+Each round trains in a new work dir with ``--resume`` until it has ended. In
+between it is killed (-9), asked to stop (SIGTERM), its disk is filled, or its
+newest checkpoint is damaged. The student of each round must equal, bit by
+bit, that of a training that nobody broke. Memory and open files of each
+process are watched.
+
+    python tools/dev/soak.py OUT --minutes 180
+
+Each round becomes a line of ``OUT/soak.jsonl``; started again, it goes on
+with the next. A disk is filled only where OUT lies on a small one of its own:
+
+    mount -t tmpfs -o size=1g soak OUT
+
+Exits with 1 if a student differs, or a training ends in a way that it should
+not.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import torch
+from _watch import Watch
+
+from mmmgd.checkpoints.latest import checkpoints_of
+from mmmgd.checkpoints.reading import read_file
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / 'configs' / 'demo'
+EPOCHS = 6
+FAULTS = ('kill', 'term', 'full', 'damage')
+MAX_FAULTS = 4  # in a round; then it is left alone
+SMALL = 4 << 30  # bytes; a larger disk is not filled
+LEFT = 40_000  # bytes that a full disk has left: for lines of logs
+# How a process may end, by what was done to it. A full disk may be noticed by
+# a writer that is not ours, or not at all; a damaged file was killed before.
+ENDS = {
+    'kill': {-signal.SIGKILL, 0},
+    'term': {-signal.SIGTERM, 128 + signal.SIGTERM, 0},
+    'full': {1, 0},
+    'damage': {-signal.SIGKILL, 0},
+    None: {0},
+}
+TEACHER = """
+_base_ = '{demo}/detection_teacher.py'
+train_dataloader = dict(dataset=dict(
+    data_root='{out}/data/', indices=64))
+val_dataloader = dict(dataset=dict(data_root='{out}/data/', indices=16))
+test_dataloader = val_dataloader
+val_evaluator = dict(
+    ann_file='{out}/data/annotations/instances_val.json')
+test_evaluator = val_evaluator
+train_cfg = dict(max_epochs={epochs}, val_interval=3)
+default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=3))
+"""
+STUDENT = TEACHER.replace('teacher.py', 'mgd.py') + (
+    "model = dict(teacher=dict(\n    config='{demo}/detection_teacher.py',"
+    "\n    checkpoint='{out}/teacher/epoch_{epochs}.pth'))\n"
+)
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Soak; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('out', type=Path, help='folder for all that is made')
+    parser.add_argument('--minutes', type=float, default=180.0)
+    parser.add_argument('--seed', type=int, default=0)
+    args = parser.parse_args(argv)
+    out, end = args.out.resolve(), time.monotonic() + 60 * args.minutes
+    prepare(out)
+    log, bad = out / 'soak.jsonl', 0
+    while time.monotonic() < end:
+        done = len(log.read_text().splitlines()) if log.is_file() else 0
+        line = soak_round(out, done, random.Random(args.seed + done))  # noqa: S311
+        with log.open('a') as file:
+            file.write(json.dumps(line) + '\n')
+        print(json.dumps(line), flush=True)
+        bad += not line['ok']
+    return int(bad > 0)
+
+
+def prepare(out: Path) -> None:
+    """Write data, train the teacher, and the student that nobody breaks."""
+    out.mkdir(parents=True, exist_ok=True)
+    if not (out / 'data').is_dir():
+        converter = ROOT / 'tools' / 'dataset_converters' / 'digits.py'
+        command = [sys.executable, str(converter), '--layout', 'coco']
+        subprocess.run([*command, '--out', str(out / 'data')], check=True)
+    for name, text in (('teacher', TEACHER), ('student', STUDENT)):
+        config = out / (name + '.py')
+        config.write_text(text.format(demo=DEMO, out=out, epochs=EPOCHS))
+    for name in ('teacher', 'student'):
+        if last(out / name).is_file():
+            continue
+        begin, watch = time.monotonic(), Watch()
+        process = start(out, name, out / name)
+        while process.poll() is None:
+            watch.look(process.pid)
+            time.sleep(0.5)
+        if process.returncode:
+            raise SystemExit('error: see {}/{}.log'.format(out, name))
+        facts: Dict[str, Any] = {'seconds': time.monotonic() - begin}
+        facts.update(watch.summary())
+        (out / (name + '.json')).write_text(json.dumps(facts))
+
+
+def start(out: Path, name: str, work_dir: Path) -> subprocess.Popen:
+    """Begin a training, or go on with it."""
+    command = [sys.executable, str(ROOT / 'tools' / 'train.py')]
+    command += [str(out / (name + '.py')), '--work-dir', str(work_dir)]
+    with open(str(work_dir) + '.log', 'ab') as log:
+        return subprocess.Popen(
+            [*command, '--resume'], stdout=log, stderr=log, cwd=str(out)
+        )
+
+
+def soak_round(out: Path, number: int, rng: random.Random) -> Dict[str, Any]:
+    """Train one student to its end, however often that takes."""
+    work_dir = out / 'round{}'.format(number)
+    shutil.rmtree(str(work_dir), ignore_errors=True)
+    whole = json.loads((out / 'student.json').read_text())['seconds']
+    begin, watch, faults = time.monotonic(), Watch(), []  # type: ignore
+    problem = ''
+    while not problem:
+        fault = rng.choice(FAULTS) if len(faults) < MAX_FAULTS else None
+        if fault == 'full' and shutil.disk_usage(str(out)).total > SMALL:
+            continue
+        process = start(out, 'student', work_dir)
+        moment = rng.uniform(0.1, 1.0) * whole
+        ended = attempt(process, fault, moment, out, watch)
+        if fault and not ended:
+            faults.append(fault)
+        if process.returncode not in ENDS[None if ended else fault]:
+            problem = '{} after {}'.format(process.returncode, fault)
+        if process.returncode == 0:
+            break
+        if fault == 'damage':
+            damage(work_dir, rng)
+    equal = not problem and same(last(work_dir), last(out / 'student'))
+    if equal:
+        shutil.rmtree(str(work_dir))
+    return {
+        'round': number, 'ok': equal, 'faults': faults, 'problem': problem,
+        'seconds': round(time.monotonic() - begin), **watch.summary(),
+    }  # fmt: skip
+
+
+def attempt(
+    process: Any, fault: Optional[str], moment: float, out: Path, watch: Watch
+) -> bool:
+    """Wait for a process, and break it; return whether it ended before."""
+    begin, ballast, struck = time.monotonic(), out / 'ballast', False
+    try:
+        while process.poll() is None:
+            watch.look(process.pid)
+            if fault and not struck and time.monotonic() - begin > moment:
+                struck = True
+                if fault == 'full':
+                    free = shutil.disk_usage(str(out)).free
+                    ballast.write_bytes(bytes(max(free - LEFT, 0)))
+                else:
+                    stop = fault == 'term'
+                    process.send_signal(
+                        signal.SIGTERM if stop else signal.SIGKILL
+                    )
+            time.sleep(0.5)
+    finally:
+        if ballast.is_file():
+            ballast.unlink()
+    return not struck
+
+
+def damage(work_dir: Path, rng: random.Random) -> None:
+    """Cut off or change the newest checkpoint, if it is not the only one."""
+    files = sorted(checkpoints_of(work_dir), key=lambda p: p.stat().st_mtime)
+    if len(files) < 2:
+        return
+    content = bytearray(files[-1].read_bytes())
+    where = rng.randrange(len(content))
+    if rng.random() < 0.5:
+        files[-1].write_bytes(bytes(content[:where]))
+    else:
+        content[: where + 1] = bytes(where + 1)
+        files[-1].write_bytes(bytes(content))
+
+
+def last(work_dir: Path) -> Path:
+    """Return the file that a training ends with."""
+    return work_dir / 'epoch_{}.pth'.format(EPOCHS)
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two files hold the same student and connectors."""
+    files = [read_file(str(path)) for path in (one, other)]
+    for states in (
+        [file['state_dict'] for file in files],
+        [file['mmmgd']['state_dict'] for file in files],
+    ):
+        if states[0].keys() != states[1].keys() or not all(
+            torch.equal(value, states[1][key])
+            for key, value in states[0].items()
+        ):
+            return False
+    return True
+
+
+if __name__ == '__main__':
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+    sys.exit(main())
