@@ -81,6 +81,11 @@ def load_config(args: argparse.Namespace) -> Config:
     ``work_dirs/<name of the config>``.
     """
     cfg = read_config(args.config, args.cfg_options)
+    if not cfg.get('model'):
+        fail(
+            f"Expected a `model` in the config '{args.config}', but it has "
+            f'none. Its keys are {", ".join(sorted(cfg)[:8]) or "none"}.'
+        )
     check_config(cfg)
     cfg.launcher = args.launcher
     cfg.work_dir = (

@@ -130,6 +130,8 @@ def check_out(out: str | None) -> Path | None:
             f"(predictions), but got '{out}'."
         )
     path = Path(out)
+    if path.is_dir():
+        fail(f"--out expected a file, but '{out}' is a folder.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         TemporaryFile(dir=path.parent).close()

@@ -36,7 +36,13 @@ def take(work_dir: str | Path) -> None:
     folder = os.path.abspath(work_dir)
     if _held.get(folder, (0,))[0] == os.getpid():
         return
-    os.makedirs(folder, exist_ok=True)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise type(error)(
+            f"The work dir '{folder}' cannot be made: {error}. Choose another "
+            '--work-dir.'
+        ) from error
     holder, lock = _holder(folder), FileLock(os.path.join(folder, LOCK))
     try:
         lock.acquire(timeout=WAIT if _has_ended(holder) else 0)

@@ -11,7 +11,13 @@ import argparse
 from mmengine.registry import DefaultScope
 
 from mmmgd.checkpoints.reading import guard_mmengine
-from mmmgd.config import Options, check_config, is_distilled, read_config
+from mmmgd.config import (
+    Options,
+    check_config,
+    is_distilled,
+    positive,
+    read_config,
+)
 from mmmgd.engine.calibration import Calibration, calibrate
 from mmmgd.models.auto_weight import TARGET_RATIO
 
@@ -45,14 +51,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('config', help='config with a teacher')
     parser.add_argument(
         '--batches',
-        type=int,
+        type=positive,
         default=10,
         metavar='K',
         help='batches to average over, twice. Defaults to 10',
     )
     parser.add_argument(
         '--warmup',
-        type=int,
+        type=positive,
         default=50,
         metavar='STEPS',
         help='training steps between the two. Defaults to 50',

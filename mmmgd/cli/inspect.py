@@ -17,6 +17,7 @@ from mmmgd.config import (
     Size,
     check_config,
     is_distilled,
+    positive,
     read_config,
     stated_size,
     student_config,
@@ -76,13 +77,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--processes',
-        type=int,
+        type=positive,
         default=1,
         help='how many will train, for the effective batch. Defaults to 1',
     )
     parser.add_argument(
         '--size',
-        type=int,
+        type=positive,
         help='height and width of the image that points are listed for. '
         'Defaults to the training crop',
     )

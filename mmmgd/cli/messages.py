@@ -8,14 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import walk_tb
+from types import FrameType
+from typing import Any
 
 FLAG = '--traceback'
 HELP = 'show where an error was raised, not only its message'
 # Our package, and our tools beside it.
 PACKAGE = Path(__file__).resolve().parents[1]
 OWN_CODE = (f'{PACKAGE}/', f'{PACKAGE.parent}/tools/')
-# What builds the parts of a config: errors below it are about the config.
+# What builds the parts of a config: errors below it are about the config. In
+# the Runner, that is what happens until it is there, and its `build_...`.
 BUILDER = 'mmengine/registry/build_functions.py'
+RUNNER = 'mmengine/runner/runner.py'
+STARTS = ('__init__', 'from_cfg', 'build_', 'wrap_model', 'setup_')
+# Where such code keeps the part of the config, and how much of it is shown.
+PARTS = ('cfg', 'dataloader', 'loop', 'evaluator', 'optim_wrapper')
+SHOWN = 400
 # In a data loader's worker, before the error that it sends.
 WORKER = 'Original Traceback'
 
@@ -49,9 +57,36 @@ def message_of(error: BaseException) -> str | None:
         if _is_ours(one):
             return _text(one)
         one = one.__cause__ or one.__context__
-    if any(file.endswith(BUILDER) for file, _ in _places(error)):
-        return f'{type(error).__name__}: {_text(error)} ({FLAG} shows where.)'
-    return None
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    builders = [frame for frame in frames if _builds(frame)]
+    if not builders:
+        return None
+    return (
+        f'{type(error).__name__}: {_text(error)}{_part_of(builders[-1])} '
+        f'({FLAG} shows where.)'
+    )
+
+
+def _builds(frame: FrameType) -> bool:
+    """Whether code builds something from a config."""
+    code = frame.f_code
+    return code.co_filename.endswith(BUILDER) or (
+        code.co_filename.endswith(RUNNER) and code.co_name.startswith(STARTS)
+    )
+
+
+def _part_of(frame: FrameType) -> str:
+    """Return the part of the config that could not be built, shortened."""
+    for name in PARTS:
+        part = frame.f_locals.get(name)
+        if isinstance(part, dict) and part:
+            inner = ', '.join(f'{k}={_short(v)}' for k, v in part.items())
+            return f' In dict({inner[:SHOWN]}).'
+    return ''
+
+
+def _short(value: Any) -> str:
+    return 'dict(…)' if isinstance(value, dict) else repr(value)[:40]
 
 
 def _is_ours(error: BaseException) -> bool:

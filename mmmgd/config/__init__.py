@@ -19,7 +19,7 @@ from .model import (
     whole_model,
     with_preprocessor,
 )
-from .options import Options
+from .options import Options, positive
 from .package_paths import mend_package_paths
 from .reading import find_config, package_configs, package_folder, read_config
 
@@ -41,6 +41,7 @@ __all__ = [
     'offer',
     'package_configs',
     'package_folder',
+    'positive',
     'read_config',
     'sharded_text',
     'stated_size',

@@ -1,11 +1,14 @@
 """Refuse configs that would silently train something else."""
 
+import difflib
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
+from .counts import check_counts
 from .keys import check_keys
 from .model import is_distilled, is_ours
 
@@ -28,6 +31,10 @@ DEAD_KEYS = {
     'optimizer': 'optim_wrapper=dict(optimizer=...)',
 }
 
+
+# How alike an unknown first key and an argument of the Runner are when the
+# latter was meant: no config of mmdet, mmseg, mmpretrain has such a variable.
+ALIKE = 0.85
 
 # Plain dicts of which MMEngine reads these keys and ignores all others.
 PLAIN = {
@@ -58,7 +65,9 @@ def check_config(cfg: Config) -> None:
         ValueError: If nobody reads a key, DistillHook is missing, the model
             would be sharded, or the name of the file is taken.
     """
+    _check_first(cfg)
     _check_plain(cfg)
+    check_counts(cfg)
     for key, replacement in DEAD_KEYS.items():
         if _is_dead(cfg, key):
             raise ValueError(
@@ -82,6 +91,22 @@ def check_config(cfg: Config) -> None:
             'config: each work dir keeps the plain student under that name. '
             f'Rename {cfg.filename!r}, e.g. to my_distill.py.'
         )
+
+
+def _check_first(cfg: Config) -> None:
+    """Refuse a variable that looks like an argument of the Runner."""
+    from mmengine.runner import Runner
+
+    known = inspect.signature(Runner.__init__).parameters
+    for key in cfg:
+        if key in known:
+            continue
+        for close in difflib.get_close_matches(key, known, 1, ALIKE):
+            if not key.startswith(close):  # val_evaluator_2 is a variable
+                raise ValueError(
+                    f'The config sets {key!r}, which nobody reads. Did you '
+                    f'mean {close!r}? If not, give the variable another name.'
+                )
 
 
 def _check_plain(cfg: Config) -> None:

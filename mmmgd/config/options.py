@@ -50,6 +50,16 @@ class Options(DictAction):
             parser.error(f'--cfg-options {" ".join(values)}: {error}.')
 
 
+def positive(text: str) -> int:
+    """Read a whole number above 0, as a type of argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(
+            f'expected a whole number above 0, but got {text}'
+        )
+    return number
+
+
 def override(cfg: Config, options: Mapping[str, Any]) -> None:
     """Merge overrides into a config.
 

@@ -98,16 +98,21 @@ def _parse(file: Path) -> Config:
         ) from error
 
 
-def _package_of(file: Path) -> str:
+def _package_of(file: Path, outer: tuple[Path, ...] = ()) -> str:
     """Return the package of the first ``pkg::`` base, '' if there is none.
 
     Finds each base before MMEngine does, whose message is bare.
     """
-    package = ''
+    package, outer = '', (*outer, file.resolve())
     for base in _bases(file):
         named, _, name = base.rpartition('::')
         found = find_config(base if named else str(file.parent / name))
-        inner = _package_of(found)
+        if found.resolve() in outer:
+            raise ValueError(
+                f"The config '{file}' has the base {base!r}, which is itself "
+                'or has it as a base. Remove that line.'
+            )
+        inner = _package_of(found, outer)
         package = package or _codebase(base) or inner
     return package
 
@@ -142,10 +147,11 @@ def _bases(file: Path) -> list[str]:
         return bases
     try:
         tree = ast.parse(file.read_text(encoding='utf-8'))
-    except SyntaxError as error:
+    except (SyntaxError, ValueError) as error:  # or no text
+        where = f'line {getattr(error, "lineno", "?")}, '
         raise ValueError(
-            f"The config '{file}' is no Python: line {error.lineno}, "
-            f'{error.msg}.'
+            f"The config '{file}' is no Python: "
+            f'{where}{getattr(error, "msg", error)}.'
         ) from error
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(

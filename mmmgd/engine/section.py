@@ -75,11 +75,11 @@ def check_groups(checkpoint: dict, optim_wrapper: Any) -> None:
         CheckpointError: With the number of parameters in each group.
     """
     saved = checkpoint.get('optimizer', {}).get('param_groups')
-    if saved is None:  # of several optimizers
+    built = getattr(optim_wrapper, 'param_groups', None)
+    if saved is None or built is None:  # several optimizers, or none yet
         return
     sizes = [
-        [len(group['params']) for group in groups]
-        for groups in (saved, optim_wrapper.param_groups)
+        [len(group['params']) for group in groups] for groups in (saved, built)
     ]
     if sizes[0] != sizes[1]:
         raise CheckpointError(

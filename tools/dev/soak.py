@@ -54,8 +54,8 @@ ENDS = {
 TEACHER = """
 _base_ = '{demo}/detection_teacher.py'
 train_dataloader = dict(dataset=dict(
-    data_root='{out}/data/', indices=64))
-val_dataloader = dict(dataset=dict(data_root='{out}/data/', indices=16))
+    data_root='{out}/data/', indices={images}))
+val_dataloader = dict(dataset=dict(data_root='{out}/data/', indices=8))
 test_dataloader = val_dataloader
 val_evaluator = dict(
     ann_file='{out}/data/annotations/instances_val.json')
@@ -75,9 +75,12 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument('out', type=Path, help='folder for all that is made')
     parser.add_argument('--minutes', type=float, default=180.0)
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--images', type=int, default=64, help='that are trained on'
+    )
     args = parser.parse_args(argv)
     out, end = args.out.resolve(), time.monotonic() + 60 * args.minutes
-    prepare(out)
+    prepare(out, args.images)
     log, bad = out / 'soak.jsonl', 0
     while time.monotonic() < end:
         done = len(log.read_text().splitlines()) if log.is_file() else 0
@@ -89,7 +92,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     return int(bad > 0)
 
 
-def prepare(out: Path) -> None:
+def prepare(out: Path, images: int) -> None:
     """Write data, train the teacher, and the student that nobody breaks."""
     out.mkdir(parents=True, exist_ok=True)
     if not (out / 'data').is_dir():
@@ -98,7 +101,9 @@ def prepare(out: Path) -> None:
         subprocess.run([*command, '--out', str(out / 'data')], check=True)
     for name, text in (('teacher', TEACHER), ('student', STUDENT)):
         config = out / (name + '.py')
-        config.write_text(text.format(demo=DEMO, out=out, epochs=EPOCHS))
+        config.write_text(
+            text.format(demo=DEMO, out=out, epochs=EPOCHS, images=images)
+        )
     for name in ('teacher', 'student'):
         if last(out / name).is_file():
             continue

@@ -94,7 +94,7 @@ def test_another_priority_of_distill_hook_gives_the_same_file(
     file = torch.load(tmp_path / 'work' / 'epoch_1.pth', weights_only=False)
     student = runner.model.student.state_dict()
     assert file['state_dict'].keys() == student.keys()
-    others = {'mask_streams', 'auto_weights', 'run'}
+    others = {'mask_streams', 'auto_weights', 'origin', 'run'}
     assert file['mmmgd'].keys() == {'state_dict', *others}
     assert run(cfg, resume=True).iter == runner.iter
 

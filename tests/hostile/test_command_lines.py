@@ -1,0 +1,117 @@
+"""Arguments that are not what they should be."""
+
+import pytest
+from cases import Case, play, table
+
+pytest.importorskip('mmpretrain')
+
+
+def _option(*texts):
+    return ('--cfg-options', *texts)
+
+
+def _trained(scene):
+    assert scene.train() == 0
+    return scene.test('work/epoch_1.pth')
+
+
+@table(
+    Case('nothing is wrong', good=lambda s: s.state(), fast=True),
+    Case('an option without a value', argv=_option('foo'), status=2,
+         told="expected KEY=VALUE, but got 'foo'", fast=True),
+    Case('an option without a key', argv=_option('=1'),
+         told="no base of the config has ''"),
+    Case('an open bracket', argv=_option('a=[(1,2]'), status=2,
+         told='--cfg-options a=.*bracket'),
+    Case('a misspelled first key', argv=_option('optim_wraper.x=1'),
+         told="'optim_wraper'.*Did you mean 'optim_wrapper'", fast=True),
+    Case('a misspelled inner key', argv=_option('train_cfg.max_epoch=1'),
+         told="'max_epoch'.*'max_epochs'"),
+    Case('a key of what is a number', argv=_option('train_cfg.max_epochs.x=1'),
+         told='train_cfg.max_epochs.x'),
+    Case('an index beyond a list',
+         argv=_option('train_dataloader.dataset.pipeline.9.type=X'),
+         told='pipeline.9.type'),
+    Case('a key of MMCV 1.x', argv=_option('lr_config.policy=step'),
+         told="'lr_config'.*MMCV 1.x.*param_scheduler"),
+    Case('words for a number', argv=_option('train_cfg.max_epochs=many'),
+         told="max_epochs.*'many'"),
+    Case('no epoch at all', argv=_option('train_cfg.max_epochs=-1'),
+         told='max_epochs.*-1'),
+    Case('a validation every zero epochs',
+         argv=_option('train_cfg.val_interval=0'), told='val_interval.*0'),
+    Case('a batch of nothing', argv=_option('train_dataloader.batch_size=0'),
+         told='batch_size.*0'),
+    Case('minus one worker', argv=_option('train_dataloader.num_workers=-1'),
+         told='num_workers.*-1'),
+    Case('a negative learning rate',
+         argv=_option('optim_wrapper.optimizer.lr=-1'),
+         told=r'Invalid learning rate: -1.* In dict\(.*lr=-1'),
+    Case('a seed that is a word', argv=_option('randomness.seed=abc'),
+         told="randomness.seed to be a whole number.*'abc'"),
+    Case('accumulation over zero steps',
+         argv=_option('optim_wrapper.accumulative_counts=0'),
+         told='accumulative_counts'),
+    Case('--resume of a file that is not there', argv=('--resume', 'no.pth'),
+         told="--resume: there is no file 'no.pth'", fast=True),
+    Case('--resume of a folder', argv=('--resume', 'images'),
+         told="--resume: there is no file 'images'"),
+    Case('--resume of an image', argv=('--resume', 'images/0/0000.png'),
+         told="'images/0/0000.png'.*"),
+    Case('--resume where nothing is yet', argv=('--resume',),
+         good=lambda s: s.state()),
+    Case('a work dir that is a file', argv=('--work-dir', 't.pth'),
+         told="work dir '.*t.pth' cannot be made"),
+    Case('a work dir that cannot be made', argv=('--work-dir', '/proc/x/y'),
+         told="work dir '/proc/x/y' cannot be made"),
+    Case('a work dir with spaces and umlauts',
+         argv=('--work-dir', 'wörk dir/ä b'),
+         good=lambda s: (s.folder / 'wörk dir/ä b/epoch_1.pth').stat()),
+    Case('--auto-scale-lr without a base', argv=('--auto-scale-lr',),
+         told='auto_scale_lr.base_batch_size'),
+    Case('an argument that does not exist', argv=('--gpu-ids', '0'), status=2,
+         told='unrecognized arguments: --gpu-ids'),
+    Case('a launcher that has not launched', argv=('--launcher', 'pytorch'),
+         told='RANK expected, but not set'),
+    Case('a rank that is a word', argv=('--local-rank', 'x'), status=2,
+         told="invalid int value: 'x'"),
+    Case('a test without a file', tool='test', argv=('no.pth',),
+         told="checkpoint: there is no file 'no.pth'"),
+    Case('a test of a folder', tool='test', argv=('images',),
+         told="checkpoint: there is no file 'images'"),
+    Case('a test of the teacher', tool='test', argv=('t.pth',),
+         told='does not fit the config.*tensors'),
+    Case('results of an unknown kind', tool='test',
+         argv=('t.pth', '--out', 'x.csv'), told="but got 'x.csv'"),
+    Case('results into a read-only folder', tool='test', fast=True,
+         argv=('t.pth', '--out', '/proc/x.json'),
+         told="--out '/proc/x.json': nothing can be written"),
+    Case('results into a file that is a folder', tool='test',
+         argv=('t.pth', '--out', 'x.json'), told="--out 'x.json'.*folder",
+         before=lambda s: (s.folder / 'x.json').mkdir()),
+    Case('a test of the distill config without its teacher',
+         config="model = dict(teacher=dict(checkpoint='gone.pth'))",
+         before=lambda s: [s.write(), s.train(), s.write(
+             "model = dict(teacher=dict(checkpoint='gone.pth'))")],
+         tool='test', argv=('work/epoch_1.pth',),
+         good=lambda s: None),
+    Case('no command', tool='module', argv=(), status=2, told='usage'),
+    Case('an unknown command', tool='module', argv=('inspcet',), status=2,
+         told="invalid choice: 'inspcet'"),
+    Case('inspect what is not there', tool='module', fast=True,
+         argv=('inspect', 'd.py'), told="'d.py', but there is no such file"),
+    Case('inspect at size zero', tool='module', status=2,
+         argv=('inspect', 'c.py', '--size', '0'), told='--size'),
+    Case('calibrate without data', tool='module', argv=('calibrate', 'c.py'),
+         config="train_dataloader = dict(dataset=dict(data_root='gone'))",
+         told='gone'),
+    Case('calibrate a plain config', tool='module', argv=('calibrate', 'c.py'),
+         config="model = dict(_delete_=True, **_base_.model.student)",
+         told='Expected a config with a teacher.*mmmgd new'),
+    Case('new of a student that is not there', tool='module',
+         argv=('new', 'mmpretrain::resnet/resnet18_8xb32_in1',
+               '--teacher', 'mmpretrain::resnet/resnet34_8xb32_in1k'),
+         told='Close names:.*resnet18_8xb32_in1k'),
+)  # fmt: skip
+def test_it(scene, case):
+    play(scene, case)
