@@ -200,9 +200,9 @@ class MGDDistill(OuterModel):
                 print_log(f'Distillation{of} is over: freed.', 'current')
 
     def _apply(self, fn: Callable, recurse: bool = True) -> 'MGDDistill':
-        for name, teacher in self.teachers.items():
-            if teacher.loaded:
-                self.teachers[name] = moved(teacher, fn, self.student)
+        loaded = {k: t for k, t in self.teachers.items() if t.loaded}
+        for name, teacher in loaded.items():
+            self.teachers[name] = moved(teacher, fn, self.student)
         return super()._apply(fn, recurse)
 
     def _load_from_state_dict(
@@ -210,8 +210,7 @@ class MGDDistill(OuterModel):
     ) -> None:
         """Accept a state dict with the student's own names, as our files have.
 
-        What such a file cannot have keeps its value, so that a strict load
-        works.
+        What such a file cannot have keeps its value, for a strict load.
         """
         stem = prefix + STUDENT
         if not any(k.startswith(stem) for k in state_dict):
