@@ -27,8 +27,10 @@ HERE = sys.version_info[:2]
 
 def run_installer(venv, *args, **env):
     """Runs the real installer; returns (exit status, stdout, stderr)."""
+    command = [sys.executable, str(DEV / 'install.py'), '--venv', str(venv)]
     done = subprocess.run(
-        [sys.executable, str(DEV / 'install.py'), '--venv', str(venv), *args],
+        # Nobody is asked for a compiled mmcv.
+        [*command, '--page', str(DEV), *args],
         capture_output=True,
         text=True,
         env={**os.environ, **env},

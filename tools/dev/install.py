@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 import checks
-from operators import ensure_operators
+import wheels
+from operators import ensure_operators, install_wheel
 from shell import Problem, Shell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,21 +29,34 @@ LIGHT_STAMP = 'mmmgd-installed-light'
 
 
 def requirement_files(
-    stack: str, root: Path = ROOT, light: bool = False
+    stack: str, root: Path = ROOT, light: bool = False, ready: bool = False
 ) -> dict:
-    """Map the purpose of a requirement file to its path."""
+    """Map the purpose of a requirement file to its path.
+
+    Args:
+        stack: 'onedl' or 'openmmlab'.
+        root: Root of the project.
+        light: Without the codebases.
+        ready: With the torch that mmcv's wheel is for.
+    """
     names = {name: name for name in (LIGHT if light else COMMON)}
     for part in LIGHT_OF_STACK if light else OF_STACK:
         names[part] = f'{stack}-{part}'
+    if ready:
+        names['torch'] = 'wheels-torch'
     folder = root / 'requirements'
     return {key: folder / f'{name}.txt' for key, name in names.items()}
 
 
 def wanted_key(
-    stack: str, version: tuple, root: Path = ROOT, light: bool = False
+    stack: str,
+    version: tuple,
+    root: Path = ROOT,
+    light: bool = False,
+    ready: bool = False,
 ) -> str:
     """Identify what an up-to-date environment would contain."""
-    files = requirement_files(stack, root, light).values()
+    files = requirement_files(stack, root, light, ready).values()
     return checks.install_key(stack, version, [*files, root / 'setup.py'])
 
 
@@ -87,11 +101,24 @@ def version_of(venv: Path, chosen: bool) -> tuple:
     return there or here
 
 
-def install(venv: Path, files: dict, find_links: str) -> None:
-    """Fill the environment step by step, from these requirement files."""
+def install(
+    venv: Path, files: dict, python: str, find_links: str, wheel: str = ''
+) -> bool:
+    """Fill the environment step by step, from these requirement files.
+
+    Args:
+        venv: The environment, made if there is none.
+        files: Requirement files by their purpose.
+        python: Interpreter that makes it.
+        find_links: Page or folder of prebuilt wheels for pip.
+        wheel: Address of mmcv's wheel, to be taken instead of compiling.
+
+    Returns:
+        False if that wheel does not work here.
+    """
     shell = Shell(venv)
     if not checks.venv_version(venv):
-        subprocess.check_call([sys.executable, '-m', 'venv', str(venv)])
+        subprocess.check_call([python, '-m', 'venv', str(venv)])
     shell.log.write_text('', encoding='utf-8')
     steps = 4 if 'mmcv' in files else 3
     shell.say(f'1/{steps} torch and other libraries (a few GB the first time)')
@@ -104,28 +131,70 @@ def install(venv: Path, files: dict, find_links: str) -> None:
     shell.pip(['install', *without, *(f'-r{path}' for path in bare)])
     if 'mmcv' in files:
         shell.say(f'3/{steps} mmcv')
+        if wheel and not install_wheel(shell, files['mmcv'], wheel):
+            return False
         ensure_operators(shell, files['mmcv'], find_links)
     shell.say(f'{steps}/{steps} mmmgd itself')
     shell.pip(['install', *without, '-e', str(ROOT)])
+    return True
 
 
-def ensure(
-    venv: Path, stack: str, version: tuple, find_links: str, light: bool
-) -> None:
+def choose(venv: Path, page: str, chosen: bool) -> tuple:
+    """Look for a wheel of mmcv: (interpreter, its version, address or '').
+
+    An environment that exists, and a Python that the user chose, stay.
+    """
+    version = version_of(venv, chosen)
+    python = sys.executable
+    free = not chosen and not checks.venv_version(venv)
+    if free and version != wheels.PYTHON and wheels.find_python():
+        python, version = wheels.find_python(), wheels.PYTHON
+    if version != wheels.PYTHON:
+        return python, version, ''
+    print(f'looking for a compiled mmcv: {page}', flush=True)
+    pin = requirement_files('onedl')['mmcv'].read_text('utf-8').split()[0]
+    wheel = wheels.find_wheel(page, pin)
+    if wheel:
+        return python, version, wheel
+    print('  - none: mmcv will be compiled', flush=True)
+    return sys.executable, version_of(venv, chosen), ''
+
+
+def is_complete(venv: Path, stack: str, version: tuple, light: bool) -> bool:
+    """Tell whether `venv` holds what is wanted, or more."""
+    keys = [wanted_key(stack, version, ready=r) for r in (False, True)]
+    key = wanted_key(stack, version, light=True)
+    return any(is_current(venv, k) for k in keys) or (
+        light and is_current(venv, key, LIGHT_STAMP)
+    )
+
+
+def ensure(args: argparse.Namespace) -> None:
     """Install what is missing, and remember what is there."""
-    full_key = wanted_key(stack, version)
-    key = wanted_key(stack, version, light=True) if light else full_key
-    stamp = LIGHT_STAMP if light else STAMP
-    if is_current(venv, full_key) or is_current(venv, key, stamp):
+    venv, stack, light = args.venv, args.stack, args.light
+    version = version_of(venv, args.python_chosen)
+    if is_complete(venv, stack, version, light):
         print(f'{venv} is up to date ({stack} stack)')
         return
-    preflight(venv, stack, version, not light and not find_links)
+    links, python, wheel = args.mmcv_find_links, sys.executable, ''
+    if stack == 'onedl' and not light:
+        page = links or args.page
+        python, version, wheel = choose(venv, page, args.python_chosen)
+        links = links if version != wheels.PYTHON else ''
+    preflight(venv, stack, version, not (light or links or wheel))
     print(f'setting up {venv} ({stack} stack)', flush=True)
     began = time.time()
-    if (venv / stamp).exists():
-        (venv / stamp).unlink()
-    install(venv, requirement_files(stack, light=light), find_links)
-    (venv / stamp).write_text(key, encoding='utf-8')
+    stamp = venv / (LIGHT_STAMP if light else STAMP)
+    if stamp.exists():
+        stamp.unlink()
+    ready = bool(wheel)
+    files = requirement_files(stack, light=light, ready=ready)
+    if not install(venv, files, python, links, wheel):
+        print('  - the wheel does not work here; compiling', flush=True)
+        ready = False
+        install(venv, requirement_files(stack), python, links)
+    key = wanted_key(stack, version, light=light, ready=ready)
+    stamp.write_text(key, encoding='utf-8')
     print(f'done in {(time.time() - began) / 60:.1f} min')
 
 
@@ -135,6 +204,7 @@ def main(argv: list) -> int:
     parser.add_argument('--stack', default='onedl')
     parser.add_argument('--venv', type=Path, default=Path('.venv'))
     parser.add_argument('--mmcv-find-links', default='')
+    parser.add_argument('--page', default=wheels.default_page())
     parser.add_argument('--python-chosen', action='store_true')
     parser.add_argument('--light', action='store_true', help='no codebases')
     args = parser.parse_args(argv)
@@ -142,10 +212,7 @@ def main(argv: list) -> int:
         if args.stack not in checks.PYTHONS:
             known = '|'.join(checks.PYTHONS)
             raise Problem(f'expected STACK={known}, but got {args.stack!r}')
-        version = version_of(args.venv, args.python_chosen)
-        ensure(
-            args.venv, args.stack, version, args.mmcv_find_links, args.light
-        )
+        ensure(args)
     except Problem as problem:
         print(f'make install: {problem}', file=sys.stderr)
         return 1

@@ -109,6 +109,25 @@ def ensure_operators(
     )
 
 
+def install_wheel(shell: Shell, requirement: Path, wheel: str) -> bool:
+    """Install this wheel, and prove its operators on every device here."""
+    status, _ = shell.ask(
+        ['-I', '-c', 'import torch; assert torch.cuda.is_available()']
+    )
+    devices = ['cpu'] if status else ['cpu', 'cuda']
+    shell.say(f'compiled already: {wheel}')
+    status, output = shell.ask(
+        ['-m', 'pip', 'install', '--no-deps', '--force-reinstall', wheel]
+    )
+    if status:
+        problem = (output.strip().splitlines() or ['pip failed'])[-1]
+    else:
+        problem = proof_problem(shell, requirement, devices)
+    if problem:
+        shell.say(f'it does not fit: {problem}')
+    return not problem
+
+
 def build_target(shell: Shell) -> tuple:
     """Decide for which devices to compile: (devices to prove, variables)."""
     status, _ = shell.ask(
