@@ -62,6 +62,19 @@ extras = {
     )
     for stack in STACKS
 }
+# One codebase with what it needs. MMPretrain: classification; MMDetection:
+# boxes and instances; MMSegmentation: classes of pixels.
+CODEBASES = {
+    'mmpretrain': ('onedl-mmpretrain', 'mmpretrain'),
+    'mmdet': ('onedl-mmdetection', 'mmdet'),
+    'mmseg': ('onedl-mmsegmentation', 'mmsegmentation'),
+}
+for module, names in CODEBASES.items():
+    for stack, name in zip(STACKS, names):
+        parts = (f'{stack}-{p}' for p in ('torch', 'mmengine', 'mmcv'))
+        lines = requirements(f'{stack}-codebases')
+        own = [line for line in lines if line.startswith(f'{name}==')]
+        extras[f'{stack}-{module}'] = requirements(*parts) + own
 extras.update({name: requirements(name) for name in ('build', 'demo', 'dev')})
 
 setup(

@@ -147,7 +147,7 @@ def pins_of(extra: str) -> dict[str, str]:
         lines = [line.partition('#')[0].strip() for line in text.split('\n')]
     else:
         recorded = metadata.requires('mmmgd') or []
-        marker = re.compile(rf'extra == .{extra}\b')
+        marker = re.compile(rf'extra == .{extra}[\'"]')
         lines = [r.partition(';')[0] for r in recorded if marker.search(r)]
     pins = [line.strip() for line in lines if line.strip()]
     return {re.split(r'[^\w.-]', pin)[0]: pin for pin in pins}
