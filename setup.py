@@ -70,7 +70,7 @@ CODEBASES = {
     'mmseg': ('onedl-mmsegmentation', 'mmsegmentation'),
 }
 for module, names in CODEBASES.items():
-    for stack, name in zip(STACKS, names):
+    for stack, name in zip(STACKS, names, strict=True):
         parts = (f'{stack}-{p}' for p in ('torch', 'mmengine', 'mmcv'))
         lines = requirements(f'{stack}-codebases')
         own = [line for line in lines if line.startswith(f'{name}==')]
