@@ -18,6 +18,7 @@ from mmmgd.points.forward import quiet
 from mmmgd.points.pairs import Pair
 
 TITLE = 18  # pixels, the height of the titles
+GAP = 6  # pixels between two pictures
 
 
 @dataclass
@@ -165,12 +166,13 @@ def sheet(rows: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
         RGB, uint8, (H, W, 3).
     """
     tile = next(iter(rows[0].values())).shape[0]
-    size = (tile * len(rows[0]), TITLE + tile * len(rows))
+    step = tile + GAP
+    size = (step * len(rows[0]) - GAP, TITLE + step * len(rows) - GAP)
     table = Image.new('RGB', size, 'white')
     draw = ImageDraw.Draw(table)
     for x, title in enumerate(rows[0]):
-        draw.text((x * tile + 3, 3), title, fill='black')
+        draw.text((x * step + 3, 3), title, fill='black')
         for y, row in enumerate(rows):
             picture = Image.fromarray(row[title])
-            table.paste(picture, (x * tile, TITLE + y * tile))
+            table.paste(picture, (x * step, TITLE + y * step))
     return np.asarray(table)

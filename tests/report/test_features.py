@@ -100,9 +100,10 @@ def test_an_error_is_as_bright_as_a_feature_of_its_size():
 def test_a_sheet_has_a_row_each_below_its_titles():
     red = np.full((8, 8, 3), [255, 0, 0], np.uint8)
     table = sheet([{'a': red, 'b': red // 2}, {'a': red // 3, 'b': red}])
-    assert table.shape == (18 + 16, 16, 3)
-    assert table[18:26, 8:, 0].min() == table[18:26, 8:, 0].max() == 127
-    assert table[26:, :8, 0].max() == 85
+    assert table.shape == (18 + 22, 22, 3)
+    assert table[18:26, 14:, 0].min() == table[18:26, 14:, 0].max() == 127
+    assert table[32:, :8, 0].max() == 85
+    assert (table[26:32] == 255).all() and (table[:, 8:14] == 255).all()
 
 
 @pytest.mark.parametrize('channels', [1, 3])
