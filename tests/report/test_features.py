@@ -149,7 +149,7 @@ def test_the_hook_shows_them_and_leaves_the_training_as_it_was(
         ('features/loss_mgd', 24)
     ]
     # image, teacher, student, masked, generated, its target, error
-    assert seen[0][1].shape == (18 + 3 * 32, 7 * 32, 3)
+    assert seen[0][1].shape == (18 + 3 * 38 - 6, 7 * 38 - 6, 3)
     for a, b in zip(
         watched.model.state_dict().values(),
         plain.model.state_dict().values(),
