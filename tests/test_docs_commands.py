@@ -197,8 +197,8 @@ def test_your_own_pair_as_written(runner_cfg, classifier_cfg, run, tmp_path):
     run(copy.deepcopy(teacher))
     for number, width in (('18', 4), ('34', 6)):
         cfg = runner_cfg(classifier_cfg(width=width))
-        del cfg.work_dir
-        cfg.dump(tmp_path / f'{names[number]}.py')
+        plain = {k: v for k, v in cfg.items() if k != 'work_dir'}
+        Config(plain).dump(tmp_path / f'{names[number]}.py')
     blocks = docs_links.blocks((ROOT / 'README.md').read_text('utf-8'))
     (script,) = [t for _, t in blocks if 'mmmgd new' in t]
     for number, name in names.items():

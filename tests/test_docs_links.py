@@ -78,3 +78,16 @@ def test_code_that_is_linked_becomes_a_page():
     assert docs_hook.place('mmmgd/x.py') == 'files/mmmgd/x.py.md'
     assert docs_hook.source('files/mmmgd/rng.py.md') == 'mmmgd/rng.py'
     assert '\n````python\n' in docs_hook.content('mmmgd/rng.py')
+
+
+def test_a_notebook_becomes_a_page_of_its_cells():
+    path = 'docs/tutorials/quickstart.ipynb'
+    assert docs_hook.place(path) == 'tutorials/quickstart.md'
+    assert docs_hook.source('tutorials/quickstart.md') == path
+    text = docs_hook.content(path)
+    assert text.startswith('# Quick start')
+    assert '\n```shell\nset -e\npython -m mmmgd new ' in text
+    targets = docs_links.links(text)
+    assert targets
+    for target in targets:
+        assert (ROOT / docs_links.resolve(path, target)[0]).exists()

@@ -2,10 +2,12 @@
 
 The pages of ``docs/`` link to the README, to configs and to code, so that
 they read well on GitHub. Here each linked file outside ``docs/`` becomes a
-page: Markdown as it is, everything else as a listing. A folder in the
-navigation stands for all of its pages, so results of studies need no entry.
+page: Markdown as it is, everything else as a listing. A notebook becomes a
+page of its cells. A folder in the navigation stands for all of its pages, so
+results of studies need no entry.
 """
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -33,7 +35,7 @@ LANGUAGES = {'.py': 'python', '.sh': 'shell', '.yml': 'yaml'}
 def place(path: str) -> str:
     """Return where the site has a file of the project."""
     if path.startswith('docs/'):
-        return path[len('docs/') :]
+        return re.sub(r'\.ipynb$', '.md', path[len('docs/') :])
     if path in PLACES:
         return PLACES[path]
     return f'files/{path}' if path.endswith('.md') else f'files/{path}.md'
@@ -44,12 +46,15 @@ def source(page: str) -> str:
     if page.startswith('files/'):
         path = page[len('files/') :]
         return path if (ROOT / path).exists() else path.removesuffix('.md')
+    notebook = f'docs/{page.removesuffix(".md")}.ipynb'
+    if (ROOT / notebook).exists():
+        return notebook
     return SOURCES.get(page, f'docs/{page}')
 
 
 def outside(page: str) -> set[str]:
     """Return the files outside of docs/ that a Markdown file links to."""
-    targets = filter(local, links((ROOT / page).read_text('utf-8')))
+    targets = filter(local, links(content(page)))
     found = {resolve(page, target)[0] for target in targets}
     return {path for path in found if not path.startswith('docs/')}
 
@@ -58,19 +63,31 @@ def linked(pages: set[str]) -> set[str]:
     """Return all files outside of docs/ that are linked, from any of them."""
     new, seen = set(pages), set(pages)
     while new:
-        text = {page for page in new if page.endswith('.md')}
+        text = {page for page in new if page.endswith(('.md', '.ipynb'))}
         new = set().union(*map(outside, text)) - seen
         seen |= new
     return {path for path in seen if not path.startswith('docs/')}
 
 
 def content(path: str) -> str:
-    """Return the page of a file: Markdown as it is, else a listing."""
+    """Return the page of a file: Markdown, cells of a notebook, a listing."""
     text = (ROOT / path).read_text('utf-8')
     if path.endswith('.md'):
         return text
+    if path.endswith('.ipynb'):
+        return '\n\n'.join(map(_cell, json.loads(text)['cells'])) + '\n'
     language = LANGUAGES.get(Path(path).suffix, 'text')
     return f'# {path}\n\n````{language}\n{text}````\n'
+
+
+def _cell(cell: dict) -> str:
+    text = ''.join(cell['source'])
+    if cell['cell_type'] == 'markdown':
+        return text
+    magic, _, rest = text.partition('\n')
+    if magic == '%%bash':
+        return f'```shell\n{rest}\n```'
+    return f'```python\n{text}\n```'
 
 
 def on_config(config: 'MkDocsConfig') -> None:
@@ -84,19 +101,25 @@ def _expand(entry: dict) -> dict:
     if not path.endswith('/'):
         return entry
     docs = ROOT / 'docs'
-    files = sorted((docs / path).rglob('*.md'))
-    files.sort(key=lambda file: file.name != 'README.md')
-    return {title: [file.relative_to(docs).as_posix() for file in files]}
+    files = [*(docs / path).rglob('*.md'), *(docs / path).rglob('*.ipynb')]
+    files.sort(key=lambda file: (file.name != 'README.md', file))
+    return {title: [place(str(file.relative_to(ROOT))) for file in files]}
 
 
 def on_files(files: 'Files', config: 'MkDocsConfig') -> None:
-    """Add a page for each file that is linked outside of docs/."""
+    """Add a page for each notebook, and each file linked outside of docs/."""
     from mkdocs.structure.files import File, InclusionLevel
 
+    notebooks = {
+        f'docs/{file.src_uri}'
+        for file in files
+        if file.src_uri[-6:] == '.ipynb'
+    }
     docs = {f'docs/{file.src_uri}' for file in files.documentation_pages()}
-    for path in sorted(linked(docs | set(SOURCES.values()))):
+    pages = linked(docs | notebooks | set(SOURCES.values()))
+    for path in sorted(pages | notebooks):
         file = File.generated(config, place(path), content=content(path))
-        if path not in PLACES:
+        if path not in PLACES and path not in notebooks:
             file.inclusion = InclusionLevel.NOT_IN_NAV
         files.append(file)
 
