@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -91,3 +92,17 @@ def test_a_notebook_becomes_a_page_of_its_cells():
     assert targets
     for target in targets:
         assert (ROOT / docs_links.resolve(path, target)[0]).exists()
+
+
+def test_the_summary_of_a_study_needs_no_entry(tmp_path, monkeypatch):
+    """None of them has results today; one that has gets a page by itself."""
+    monkeypatch.setattr(docs_hook, 'ROOT', tmp_path)
+    site = SimpleNamespace(nav=[{'Studies': 'studies/'}, {'Empty': 'none/'}])
+    (tmp_path / 'docs/studies/mask').mkdir(parents=True)
+    for name in ('studies/README.md', 'studies/mask/study.md'):
+        (tmp_path / 'docs' / name).write_text('# A study\n')
+    (tmp_path / 'docs/studies/mask/study.yaml').write_text('question: why\n')
+    docs_hook.on_config(site)
+    assert site.nav == [
+        {'Studies': ['studies/README.md', 'studies/mask/study.md']}
+    ]
