@@ -4,7 +4,6 @@ What needs a GPU, a data set that is not here, or half an hour (`make test`) is
 parsed: its tool, its options and the files that it names exist.
 """
 
-import copy
 import os
 import re
 import shlex
@@ -192,9 +191,11 @@ def test_writing_your_own_is_the_recipe(tmp_path):
 def test_your_own_pair_as_written(runner_cfg, classifier_cfg, run, tmp_path):
     """The commands of the README, for a student, a teacher and data."""
     names = {'18': 'own_student', '34': 'own_teacher'}
-    teacher = runner_cfg(classifier_cfg(width=6))
-    teacher.work_dir = str(tmp_path / 'teacher')
-    run(copy.deepcopy(teacher))
+    trained = {'teacher': 6, 'work_dirs/baseline': 4}
+    for folder, width in trained.items():
+        cfg = runner_cfg(classifier_cfg(width=width))
+        cfg.work_dir = str(tmp_path / folder)
+        run(cfg)
     for number, width in (('18', 4), ('34', 6)):
         cfg = runner_cfg(classifier_cfg(width=width))
         plain = {k: v for k, v in cfg.items() if k != 'work_dir'}
@@ -218,6 +219,7 @@ def test_your_own_pair_as_written(runner_cfg, classifier_cfg, run, tmp_path):
     done = shell(script, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert 'accuracy/top1' in done.stdout + done.stderr
+    assert '| student alone |' in done.stdout
     cfg = Config.fromfile(tmp_path / 'my_distill.py')
     assert cfg.model.teacher.config == 'own_teacher.py'
     state = torch.load(
