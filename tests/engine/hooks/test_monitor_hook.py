@@ -190,7 +190,8 @@ def test_wandb_without_an_account(cfg, run, tmp_path):
 
 
 @pytest.mark.slow
-def test_mlflow_in_the_work_dir(cfg, run, tmp_path):
+def test_mlflow_in_the_work_dir(cfg, run, tmp_path, monkeypatch):
+    monkeypatch.setenv('MLFLOW_ALLOW_FILE_STORE', 'true')
     run(_backend(cfg, 'mlflow', "dict(type='MLflowVisBackend')"))
     (file,) = tmp_path.rglob('metrics/distill/backbone.layer4')
     assert len(file.read_text().splitlines()) == 3
