@@ -21,6 +21,13 @@ def build_frozen(config: str | dict) -> nn.Module:
     """Build the model of a config on the CPU, in eval mode, no gradients."""
     cfg = _read(config) if isinstance(config, str) else Config(config)
     if 'model' not in cfg:
+        if 'type' not in cfg:
+            where = config if isinstance(config, str) else 'teacher.config'
+            raise ValueError(
+                f'Expected a `model` in {where}, but it has {sorted(cfg)}. '
+                'Write model=dict(type=...) into it, or name the config that '
+                'the teacher was trained with.'
+            )
         cfg = Config(dict(model=cfg.to_dict()))
     model = whole_model(cfg)
     with (
