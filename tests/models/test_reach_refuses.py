@@ -36,6 +36,18 @@ BAD = {
     'two input sizes': (
         lambda c: c['teacher']['b'].update(input_size=32, multiple_of=8),
         'got both'),
+    'a multiple of nothing': (
+        lambda c: c['teacher']['b'].update(multiple_of=0), 'multiple_of.*0'),
+    'a prefix below zero': (
+        lambda c: c['distill']['loss_a'].update(
+            points=dict(point='backbone.layer4', tokens=dict(prefix=-1))),
+        'prefix.*-1'),
+    'a level that does not run': (
+        lambda c: c['distill']['loss_a'].update(points='backbone.layer4@9'),
+        'layer4@9'),
+    'an input of two numbers too many': (
+        lambda c: c['teacher']['b'].update(input_size=(1, 2, 3)),
+        r'input_size.*\(1, 2, 3\)'),
     'gray': (
         lambda c: c['teacher']['b']['config']['backbone'].update(
             in_channels=1) or c['teacher']['b']['config'].pop(
