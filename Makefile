@@ -8,6 +8,8 @@
 #   make test    ARGS='-k connector' JOBS=2   (processes, one thread each)
 #   make test-all
 #   make lint | check   (check: lint, and the tests that need no codebase)
+#   make test-gpu       (what must hold on a GPU; docs/clusters.md)
+#   make bundle  ARGS='--with NAME==VERSION'   (for a machine without network)
 #   make docs           (the site, into build/site; an environment of its own)
 
 STACK ?= onedl
@@ -23,7 +25,7 @@ RUN := "$(VENV)/bin/python"
 CHOSEN := $(if $(filter file,$(origin PYTHON)),,--python-chosen)
 
 .DEFAULT_GOAL := help
-.PHONY: help install light demo data test test-all lint check docs
+.PHONY: help install light demo data test test-all test-gpu bundle lint check docs
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -48,10 +50,17 @@ test: install
 test-all: install
 	$(RUN) -m pytest -n $(JOBS) --dist loadfile -m '' $(ARGS)
 
+test-gpu: install
+	$(RUN) -m pytest -m cuda -rs $(ARGS)
+
+bundle: install
+	$(RUN) tools/dev/bundle.py $(ARGS)
+
 lint: light
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	"$(VENV)/bin/shellcheck" -x -P SCRIPTDIR tools/*.sh .ci/run
 
 check: lint
 	$(RUN) -m pytest --pure -q -rfE $(ARGS)

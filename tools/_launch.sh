@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the launchers beside it: how several processes are started.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
