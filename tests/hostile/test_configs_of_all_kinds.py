@@ -25,10 +25,6 @@ default_hooks.update(
 WRAPPERS = """
 optim_wrapper = dict(_delete_=True, type='OptimWrapperDict')
 """
-PLAIN = """
-model = dict(_delete_=True, **_base_.model.student)
-default_hooks = dict(distill=None)
-"""
 
 
 def _file(content, name='c.py'):
@@ -103,7 +99,6 @@ def _dumped(suffix):
     Case('no validation', good=lambda s: s.state(),
          config='val_cfg = val_dataloader = val_evaluator = None'),
     Case('half a validation', told='val_', config='val_evaluator = None'),
-    Case('a plain student', good=lambda s: s.state(), config=PLAIN),
     Case('default_hooks of None', told='DistillHook',
          config='default_hooks = None'),
     Case('several optimizers without a constructor', told='optim',

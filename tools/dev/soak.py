@@ -1,4 +1,4 @@
-"""Trains the detection demo over and over, and breaks it at random.
+"""Trains a student of the demo over and over, and breaks it at random.
 
 Each round trains in a new work dir with ``--resume`` until it has ended. In
 between it is killed (-9), asked to stop (SIGTERM), its disk is filled, or its
@@ -6,7 +6,7 @@ newest checkpoint is damaged. The student of each round must equal, bit by
 bit, that of a training that nobody broke. Memory and open files of each
 process are watched.
 
-    python tools/dev/soak.py OUT --minutes 180
+    python tools/dev/soak.py OUT --minutes 180 --task detection
 
 Each round becomes a line of ``OUT/soak.jsonl``; started again, it goes on
 with the next. A disk is filled only where OUT lies on a small one of its own:
@@ -19,25 +19,28 @@ not.
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import torch
+from _soak_setup import EPOCHS, TASKS, write_data_and_configs
 from _watch import Watch
+from mmengine.registry import MODELS
 
 from mmmgd.checkpoints.latest import checkpoints_of
 from mmmgd.checkpoints.reading import read_file
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / 'configs' / 'demo'
-EPOCHS = 6
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import train
+
 FAULTS = ('kill', 'term', 'full', 'damage')
 MAX_FAULTS = 4  # in a round; then it is left alone
 SMALL = 4 << 30  # bytes; a larger disk is not filled
@@ -51,22 +54,6 @@ ENDS = {
     'damage': {-signal.SIGKILL, 0},
     None: {0},
 }
-TEACHER = """
-_base_ = '{demo}/detection_teacher.py'
-train_dataloader = dict(dataset=dict(
-    data_root='{out}/data/', indices={images}))
-val_dataloader = dict(dataset=dict(data_root='{out}/data/', indices=8))
-test_dataloader = val_dataloader
-val_evaluator = dict(
-    ann_file='{out}/data/annotations/instances_val.json')
-test_evaluator = val_evaluator
-train_cfg = dict(max_epochs={epochs}, val_interval=3)
-default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=3))
-"""
-STUDENT = TEACHER.replace('teacher.py', 'mgd.py') + (
-    "model = dict(teacher=dict(\n    config='{demo}/detection_teacher.py',"
-    "\n    checkpoint='{out}/teacher/epoch_{epochs}.pth'))\n"
-)
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -75,12 +62,13 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument('out', type=Path, help='folder for all that is made')
     parser.add_argument('--minutes', type=float, default=180.0)
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--task', choices=TASKS, default='detection')
     parser.add_argument(
         '--images', type=int, default=64, help='that are trained on'
     )
     args = parser.parse_args(argv)
     out, end = args.out.resolve(), time.monotonic() + 60 * args.minutes
-    prepare(out, args.images)
+    prepare(out, args.task, args.images)
     log, bad = out / 'soak.jsonl', 0
     while time.monotonic() < end:
         done = len(log.read_text().splitlines()) if log.is_file() else 0
@@ -92,66 +80,70 @@ def main(argv: Optional[List[str]] = None) -> int:
     return int(bad > 0)
 
 
-def prepare(out: Path, images: int) -> None:
+def prepare(out: Path, task: str, images: int) -> None:
     """Write data, train the teacher, and the student that nobody breaks."""
     out.mkdir(parents=True, exist_ok=True)
-    if not (out / 'data').is_dir():
-        converter = ROOT / 'tools' / 'dataset_converters' / 'digits.py'
-        command = [sys.executable, str(converter), '--layout', 'coco']
-        subprocess.run([*command, '--out', str(out / 'data')], check=True)
-    for name, text in (('teacher', TEACHER), ('student', STUDENT)):
-        config = out / (name + '.py')
-        config.write_text(
-            text.format(demo=DEMO, out=out, epochs=EPOCHS, images=images)
-        )
-    for name in ('teacher', 'student'):
+    write_data_and_configs(out, task, images)
+    MODELS.get(TASKS[task].model)  # imported once, for all that are forked
+    for name in ('teacher', 'whole'):
         if last(out / name).is_file():
             continue
         begin, watch = time.monotonic(), Watch()
         process = start(out, name, out / name)
-        while process.poll() is None:
+        while process.exitcode is None:
             watch.look(process.pid)
-            time.sleep(0.5)
-        if process.returncode:
+            process.join(0.2)
+        if process.exitcode:
             raise SystemExit('error: see {}/{}.log'.format(out, name))
         facts: Dict[str, Any] = {'seconds': time.monotonic() - begin}
         facts.update(watch.summary())
         (out / (name + '.json')).write_text(json.dumps(facts))
 
 
-def start(out: Path, name: str, work_dir: Path) -> subprocess.Popen:
-    """Begin a training, or go on with it."""
-    command = [sys.executable, str(ROOT / 'tools' / 'train.py')]
-    command += [str(out / (name + '.py')), '--work-dir', str(work_dir)]
-    with open(str(work_dir) + '.log', 'ab') as log:
-        return subprocess.Popen(
-            [*command, '--resume'], stdout=log, stderr=log, cwd=str(out)
-        )
+def start(out: Path, name: str, work_dir: Path) -> Any:
+    """Begin a training in a process of its own, or go on with it.
+
+    It is forked where there is no GPU, so that nothing is imported again.
+    """
+    method = 'spawn' if torch.cuda.is_available() else 'fork'
+    process = multiprocessing.get_context(method).Process(
+        target=run, args=(str(out / (name + '.py')), str(work_dir))
+    )
+    process.start()
+    return process
+
+
+def run(config: str, work_dir: str) -> None:
+    """Train, with a log beside the work dir, and end as tools/train.py."""
+    with open(work_dir + '.log', 'ab') as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    train.main([config, '--work-dir', work_dir, '--resume'])
 
 
 def soak_round(out: Path, number: int, rng: random.Random) -> Dict[str, Any]:
     """Train one student to its end, however often that takes."""
     work_dir = out / 'round{}'.format(number)
     shutil.rmtree(str(work_dir), ignore_errors=True)
-    whole = json.loads((out / 'student.json').read_text())['seconds']
+    whole = json.loads((out / 'whole.json').read_text())['seconds']
     begin, watch, faults = time.monotonic(), Watch(), []  # type: ignore
     problem = ''
     while not problem:
         fault = rng.choice(FAULTS) if len(faults) < MAX_FAULTS else None
         if fault == 'full' and shutil.disk_usage(str(out)).total > SMALL:
             continue
-        process = start(out, 'student', work_dir)
+        process = start(out, 'whole', work_dir)
         moment = rng.uniform(0.1, 1.0) * whole
         ended = attempt(process, fault, moment, out, watch)
         if fault and not ended:
             faults.append(fault)
-        if process.returncode not in ENDS[None if ended else fault]:
-            problem = '{} after {}'.format(process.returncode, fault)
-        if process.returncode == 0:
+        if process.exitcode not in ENDS[None if ended else fault]:
+            problem = '{} after {}'.format(process.exitcode, fault)
+        if process.exitcode == 0:
             break
         if fault == 'damage':
             damage(work_dir, rng)
-    equal = not problem and same(last(work_dir), last(out / 'student'))
+    equal = not problem and same(last(work_dir), last(out / 'whole'))
     if equal:
         shutil.rmtree(str(work_dir))
     return {
@@ -166,23 +158,26 @@ def attempt(
     """Wait for a process, and break it; return whether it ended before."""
     begin, ballast, struck = time.monotonic(), out / 'ballast', False
     try:
-        while process.poll() is None:
+        while process.exitcode is None:
             watch.look(process.pid)
             if fault and not struck and time.monotonic() - begin > moment:
                 struck = True
-                if fault == 'full':
-                    free = shutil.disk_usage(str(out)).free
-                    ballast.write_bytes(bytes(max(free - LEFT, 0)))
-                else:
-                    stop = fault == 'term'
-                    process.send_signal(
-                        signal.SIGTERM if stop else signal.SIGKILL
-                    )
-            time.sleep(0.5)
+                strike(process.pid, fault, ballast)
+            process.join(0.2)
     finally:
         if ballast.is_file():
             ballast.unlink()
     return not struck
+
+
+def strike(pid: int, fault: str, ballast: Path) -> None:
+    """Fill the disk, or send the signal that a fault begins with."""
+    if fault == 'full':
+        free = shutil.disk_usage(str(ballast.parent)).free
+        with suppress(OSError):  # the training writes, too
+            ballast.write_bytes(bytes(max(free - LEFT, 0)))
+    else:
+        os.kill(pid, signal.SIGTERM if fault == 'term' else signal.SIGKILL)
 
 
 def damage(work_dir: Path, rng: random.Random) -> None:
