@@ -106,7 +106,8 @@ def start(out: Path, name: str, work_dir: Path) -> Any:
     It is forked where there is no GPU, so that nothing is imported again.
     """
     method = 'spawn' if torch.cuda.is_available() else 'fork'
-    process = multiprocessing.get_context(method).Process(
+    context: Any = multiprocessing.get_context(method)
+    process = context.Process(
         target=run, args=(str(out / (name + '.py')), str(work_dir))
     )
     process.start()
