@@ -54,6 +54,10 @@ def _stages(points: Sequence[Candidate]) -> dict[float, Candidate]:
         if c.stride and re.fullmatch(r'backbone(\[.+\])?', c.point)
     ]
     last = max(handed, default=inf)
+    if best and last < max(best):
+        # Such ones hand on more in training (DDRNet): name a module inside.
+        inner = [c for c in points if '.' in c.point]
+        best = _last_of_each_stride(inner, 'backbone')
     stages = {s: c for s, c in best.items() if s <= last}
     return stages or _last_of_each_stride(points, '')
 
