@@ -60,6 +60,11 @@ def main(argv: list[str]) -> int:
         chosen.unknown.append(
             'Whether the student trains by itself: its data are not here.'
         )
+    if source.missing:
+        chosen.unknown.append(
+            f"Whether the teacher's file fits: there is no {source.checkpoint}"
+            ' yet. Training is refused without it.'
+        )
     names, texts = _names(args.out, args.student, cfg, source)
     head = facts(task, *sides) + quality
     origin = 'Written by `python -m mmmgd new`, to be read and edited.'

@@ -37,6 +37,14 @@ class Source(NamedTuple):
     checkpoint: str | None
     meta: dict[str, Any]
 
+    @property
+    def missing(self) -> bool:
+        """Whether the weights are named by a path at which there is none."""
+        name = self.checkpoint
+        if name is None or '://' in name:
+            return False
+        return not Path(name).expanduser().is_file()
+
 
 def find_teacher(name: str, checkpoint: str | None = None) -> Source:
     """Find a teacher from a config, checkpoint, work dir or published name.

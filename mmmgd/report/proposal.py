@@ -68,15 +68,15 @@ def propose(
         connector=connector_of(recipe, method),
         loss=dict(type='mmmgd.MGDLoss', loss_weight=weight),
     )
-    if any(s[2:] != t[2:] for _, s, t in chosen):
-        term['resize'] = 'teacher'
     result = Proposal({'loss_mgd': term})
     result.why = {
-        'resize': "the teacher's maps take the size of the student's",
         'points': '\n'.join(_shapes(*one) for one in chosen),
         'connector': f'what is hidden, and λ, its share: {recipe.source}',
         'loss_weight': weight_why,
     }
+    if any(s[2:] != t[2:] for _, s, t in chosen):
+        term['resize'] = 'teacher'
+        result.why['resize'] = "the teacher's maps take the student's size"
     if method == 'imitate':
         result.why['connector'] = 'imitation: it aligns widths, nothing more'
     if recipe.inherit:

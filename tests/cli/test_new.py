@@ -163,6 +163,15 @@ def test_a_teacher_by_its_config_its_work_dir_and_its_name(
     assert 'Close names: resnet34_8xb32_in1k' in err
 
 
+def test_weights_that_are_not_there_yet_are_told(new, plain, teacher):
+    words = plain(), 'wide.py', '--teacher-checkpoint'
+    _, out = new(*words, 'none.pth')
+    assert 'there is no none.pth yet' in out
+    assert 'resize' not in out
+    _, out = new(*words, 'wide.pth', '--force')
+    assert 'there is no' not in out
+
+
 def test_a_config_in_another_folder_finds_its_base(new, plain, teacher):
     student = plain()
     out = ('-o', 'deep/er/mine.py')
