@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -193,3 +194,9 @@ def test_types_stand_in_the_signature_only():
         for match in typed.finditer(ast.get_docstring(node) or '')
     ]
     assert not found
+
+
+def test_each_test_file_has_a_name_of_its_own():
+    """Folders of tests are no packages: pytest refuses a second one."""
+    names = Counter(path.name for path in (ROOT / 'tests').rglob('test_*.py'))
+    assert not [name for name, count in names.items() if count > 1]

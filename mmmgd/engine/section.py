@@ -75,7 +75,9 @@ def check_groups(checkpoint: dict, optim_wrapper: Any) -> None:
         CheckpointError: With the number of parameters in each group.
     """
     saved = checkpoint.get('optimizer', {}).get('param_groups')
-    built = getattr(optim_wrapper, 'param_groups', None)
+    # The wrapper's own list has one more, of the base learning rate.
+    optimizer = getattr(optim_wrapper, 'optimizer', None)
+    built = getattr(optimizer, 'param_groups', None)
     if saved is None or built is None:  # several optimizers, or none yet
         return
     sizes = [

@@ -81,7 +81,7 @@ def mmrazor(student, teacher_file, runner_cfg):
             },
         ),
     )
-    schedule = dict(type='MultiStepLR', milestones=[1], gamma=0.1)
+    schedule = dict(type='MultiStepLR', milestones=[1], gamma=0.1, end=2)
     return runner_cfg(model, epochs=1, param_scheduler=schedule)
 
 
@@ -99,7 +99,7 @@ def ours(student, teacher_file, runner_cfg, tmp_path):
             )
         ),
     )
-    schedule = dict(type='MultiStepLR', milestones=[1], gamma=0.1)
+    schedule = dict(type='MultiStepLR', milestones=[1], gamma=0.1, end=2)
     cfg = runner_cfg(model, epochs=2, param_scheduler=schedule)
     cfg.work_dir = str(tmp_path / 'ours')
     return cfg

@@ -39,9 +39,10 @@ def test_each_model_has_a_column(trained, tmp_path, capsys):
     )
     assert f'2 rows, {columns}' in capsys.readouterr().out
     picture = np.asarray(Image.open(out))
-    assert picture.shape == (18 + 2 * TILE, 8 * TILE, 3)
+    assert picture.shape == (18 + 2 * TILE + 6, 8 * TILE + 7 * 6, 3)
     tiles = [
-        picture[18 : 18 + TILE, x * TILE : (x + 1) * TILE] for x in range(8)
+        picture[18 : 18 + TILE, x : x + TILE]
+        for x in range(0, 8 * (TILE + 6), TILE + 6)
     ]
     alone, student, masked, generated = tiles[2:6]
     assert not np.array_equal(alone, student)

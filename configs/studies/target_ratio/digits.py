@@ -3,7 +3,8 @@
 _base_ = '../../demo/classification_mgd.py'
 
 model = dict(
+    teacher=dict(config='../../demo/classification_teacher.py'),
     distill=dict(
         loss_mgd=dict(loss=dict(loss_weight='auto'), auto=dict(target_ratio=1))
-    )
+    ),
 )
