@@ -13,7 +13,7 @@ model = dict(
         loss_mgd=dict(
             points=[f'neck.fpn_convs.{i}.conv' for i in range(5)],
             connector=dict(type='mmmgd.MGDConnector', mask_ratio=0.65),
-            loss=dict(type='mmmgd.MGDLoss', loss_weight=2e-5),
+            loss=dict(type='mmmgd.MGDLoss', loss_weight='auto'),
         )
     ),
 )
