@@ -25,12 +25,12 @@ train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
-    batch_size=16, dataset=dict(data, indices=4000, pipeline=train_pipeline)
+    batch_size=8, dataset=dict(data, indices=4000, pipeline=train_pipeline)
 )
 val_dataloader = dict(batch_size=20, dataset=data)
 test_dataloader = val_dataloader
 
-max_iters = 750  # three epochs
+max_iters = 750  # one epoch and a half
 train_cfg = dict(max_iters=max_iters, val_interval=250)
 optim_wrapper = dict(optimizer=dict(lr=0.002))
 param_scheduler = [

@@ -1,4 +1,4 @@
-# The teacher: the student's network, four times as wide, eight epochs.
+# The teacher: the student's network, four times as wide, four epochs.
 _base_ = 'segmentation_alone.py'
 
 width = 32
