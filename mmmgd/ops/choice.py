@@ -6,11 +6,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Moving numbers costs time too. In operations of a matrix product, for each
-# number of a kernel and of a map, forward and backward: transposing and
-# transforming them. Measured on two AVX2 cores that do 110 GFLOP/s.
-PER_WEIGHT = 2500
+from .kernels import is_laid_out
+
+# Moving numbers costs time too. In operations of a matrix product, forward and
+# backward, measured on two Zen 4 cores that do 180 GFLOP/s. For each number of
+# a kernel: transforming the second one (Winograd), reading it nine times
+# (few positions), transposing both where they do not lie as they are read.
+PER_TRANSFORMED = 2000
+PER_READ = 1000
+PER_TRANSPOSED = 1400
+# For each number of a map: transforming it.
 PER_FEATURE = 3000
+# For calling the many small operators around the products: 1.4 ms.
+CALLS = 2.5e8
+# Positions of a map below which its kernel is not worth transforming.
+FEW = 300
 # How much faster the estimate must be to be believed.
 MARGIN = 1.1
 
@@ -44,14 +54,17 @@ def choose(
         return 'plain'
     weight: Any = generation[0].weight
     shape, width = tuple(feature.shape), len(weight)
+    laid = is_laid_out(weight)
+    short = product_type(feature, weight) == torch.bfloat16
     # On small maps nothing visible would still cost more: ask no further.
-    hopeless = _cheapest(estimate(shape, 0, width)) == 'plain'
+    hopeless = _cheapest(estimate(shape, 0, width, laid, short)) == 'plain'
     if not (
         (cheap or (not hopeless and _is_worthwhile(feature, weight)))
         and _is_possible(feature, mask, weight)
     ):
         return 'plain'
-    costs = estimate(shape, int(mask.count_nonzero()), width)
+    visible = int(mask.count_nonzero())
+    costs = estimate(shape, visible, width, laid, short)
     if align is None:
         del costs['composed']
     if cheap:
@@ -60,7 +73,11 @@ def choose(
 
 
 def estimate(
-    shape: tuple[int, ...], visible: int, width: int
+    shape: tuple[int, ...],
+    visible: int,
+    width: int,
+    laid: bool = True,
+    short: bool = False,
 ) -> dict[str, float]:
     """Estimate the operations of a forward and a backward pass.
 
@@ -71,16 +88,26 @@ def estimate(
         shape: (N, C_s, H, W), of the student's feature.
         visible: Number of visible positions, V.
         width: C_t.
+        laid: Whether the kernels lie by position: see :func:`lay_out`.
+        short: Whether products run in bfloat16. Beside them what is moved
+            weighs four times as much.
     """
     n, channels, h, w = shape
     even = n * (h + h % 2) * (w + w % 2)
     kernel, align = 9 * width**2, channels * width
     own = align if channels != width else 0
-    # Winograd's 4 products a position, not 9, and what is moved
-    rest = 6 * 4 / 9 * even * kernel
-    rest += PER_WEIGHT * kernel + PER_FEATURE * even * width
+    moves, turned = 4 if short else 1, PER_TRANSPOSED * kernel
+    if even < FEW:
+        rest = 6.0 * even * kernel + moves * PER_READ * kernel
+    else:
+        # Winograd's 4 products a position, not 9, and what is moved
+        rest = 6 * 4 / 9 * even * kernel
+        rest += moves * PER_TRANSFORMED * kernel
+        rest += moves * PER_FEATURE * even * width
+    rest += moves * turned * (not laid) + CALLS
+    plain = 6 * n * h * w * (2 * kernel + own) / MARGIN
     return {
-        'plain': 6 * n * h * w * (2 * kernel + own) / MARGIN,
+        'plain': plain + moves * turned * laid,
         'rows': 6 * visible * (kernel + own) + rest,
         'composed': 6 * 9 * align * (visible + width) + rest,
     }
@@ -103,21 +130,39 @@ def _is_worthwhile(feature: Tensor, weight: Tensor) -> bool:
     """Whether the estimates hold here at all.
 
     They were measured on a CPU. On a GPU, waiting for the number of visible
-    positions would stall it. Under autocast, a CPU that has instructions for
-    bfloat16 is left to use them; one that has none would emulate them,
-    hundreds of times slower than float32.
+    positions would stall it.
     """
     if feature.device.type != 'cpu':
         return False
-    if _is_autocast_on_cpu():
-        return not has_bfloat16()
-    return feature.dtype == weight.dtype
+    return _autocast_type() is not None or feature.dtype == weight.dtype
 
 
-def _is_autocast_on_cpu() -> bool:
+def product_type(feature: Tensor, weight: Tensor) -> torch.dtype:
+    """Return the type of the products: bfloat16 under autocast to it.
+
+    Not on a CPU without instructions for it, which would emulate them,
+    hundreds of times slower than float32: there, and under autocast to
+    another type, the weight's.
+    """
+    short = feature.device.type == 'cpu' and (
+        _autocast_type() == torch.bfloat16 and has_bfloat16()
+    )
+    return torch.bfloat16 if short else weight.dtype
+
+
+def _autocast_type() -> torch.dtype | None:
+    """Return the type of an autocast on the CPU, if there is one."""
     if hasattr(torch, 'get_autocast_dtype'):  # torch >= 2.4
-        return torch.is_autocast_enabled('cpu')
-    return torch.is_autocast_cpu_enabled()
+        on, dtype = (
+            torch.is_autocast_enabled('cpu'),
+            torch.get_autocast_dtype('cpu'),
+        )
+    else:
+        on, dtype = (
+            torch.is_autocast_cpu_enabled(),
+            torch.get_autocast_cpu_dtype(),
+        )
+    return dtype if on else None
 
 
 def _is_possible(feature: Tensor, mask: Tensor, weight: Tensor) -> bool:

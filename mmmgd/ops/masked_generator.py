@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from . import choice
 from .channels import generate_channels
-from .choice import choose
+from .choice import choose, product_type
+from .kernels import positions_first
+from .shifted_conv import ShiftedConv
 from .visible_conv import VisibleConv
 from .winograd import WinogradConv
 
@@ -63,8 +66,10 @@ def generate(
 ) -> Tensor:
     """Compute :func:`masked_generate` from the visible positions.
 
-    Differentiable once. Products run in the parameters' type, autocast or
-    not. On a GPU, it waits for the number of visible positions.
+    Differentiable once. Products run in the parameters' type; under an
+    autocast to bfloat16 in that, where the processor has it, with sums and
+    the result in the parameters' type. On a GPU, it waits for the number of
+    visible positions.
 
     Args:
         feature: As there.
@@ -77,8 +82,9 @@ def generate(
     layers: Any = generation
     first, _, second = layers
     _, _, h, w = feature.shape
+    dtype = product_type(feature, first.weight)
     with torch.autocast(feature.device.type, enabled=False):
-        feature = feature.to(first.weight.dtype).permute(0, 2, 3, 1)
+        feature = feature.to(dtype).permute(0, 2, 3, 1)
         rows, matrix = feature[mask[:, 0] != 0], None  # (V, C_s)
         if align is not None:
             assert isinstance(align, nn.Conv2d) and align.bias is not None
@@ -86,14 +92,15 @@ def generate(
             rows = torch.cat((rows, rows.new_ones(len(rows), 1)), 1)
             matrix = torch.cat(
                 (align.weight.flatten(1), align.bias[:, None]), 1
-            )
+            ).to(dtype)
             if not compose:
                 rows, matrix = rows @ matrix.t(), None
-        hidden = VisibleConv.apply(
-            rows, matrix, first.weight, first.bias, mask
-        )
-        weight, bias = second.weight, second.bias
+        kernel = positions_first(first.weight)
+        hidden = VisibleConv.apply(rows, matrix, kernel, first.bias, mask)
+        kernel, bias = positions_first(second.weight), second.bias
         if channels is not None:
-            weight, bias = weight[channels], bias[channels]
-        out = WinogradConv.apply(hidden, weight, bias)
+            kernel, bias = kernel.index_select(1, channels), bias[channels]
+        few = len(feature) * (h + h % 2) * (w + w % 2) < choice.FEW
+        convolve = ShiftedConv if few else WinogradConv
+        out = convolve.apply(hidden, kernel, bias)
     return out[:, :h, :w].permute(0, 3, 1, 2)

@@ -20,15 +20,17 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .products import add_product, multiply
+
 # (Bᵀ d)_i = d_a + sign * d_b, as (a, b, sign)
 INPUT = ((0, 2, -1), (1, 2, 1), (2, 1, -1), (1, 3, -1))
 # (Aᵀ m)_a = Σ_i OUTPUT[i][a] * m_i
 OUTPUT = ((1, 0), (1, 1), (1, -1), (0, -1))
 FILTER = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
+# Of the nine positions of a kernel, those that row i of G g Gᵀ reads.
+READS = (slice(0, 3), slice(0, 9), slice(0, 9), slice(6, 9))
 # Tiles at a time: enough rows for the matrix product, few enough for a cache.
 TILES = 1024
-# Columns at a time of a transposed copy, for a cache.
-COLUMNS = 16384
 
 
 class WinogradConv(torch.autograd.Function):
@@ -39,14 +41,15 @@ class WinogradConv(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, padded: Tensor, weight: Tensor, bias: Tensor
+        ctx: Any, padded: Tensor, kernel: Tensor, bias: Tensor
     ) -> Tensor:
         """Convolve what :func:`pad` made.
 
         Args:
             ctx: Of the autograd engine.
-            padded: Tensor with shape (N, 2h + 2, 2w + 2, C_in).
-            weight: Tensor with shape (C_out, C_in, 3, 3).
+            padded: Tensor with shape (N, 2h + 2, 2w + 2, C_in); products
+                run in its type.
+            kernel: Tensor with shape (9, C_out, C_in).
             bias: Tensor with shape (C_out,).
 
         Returns:
@@ -54,18 +57,18 @@ class WinogradConv(torch.autograd.Function):
             or column is to be cut off.
         """
         n, height, width, _ = padded.shape
-        ctx.save_for_backward(padded, weight)
-        shape = n, height - 2, width - 2, len(weight)
-        return _forward(padded, weight, bias.expand(shape).contiguous())
+        ctx.save_for_backward(padded, kernel)
+        shape = n, height - 2, width - 2, len(bias)
+        return _forward(padded, kernel, bias.expand(shape).contiguous())
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the three inputs."""
-        padded, weight = ctx.saved_tensors
-        # The engine restores no autocast here; these products are float32.
+        padded, kernel = ctx.saved_tensors
+        # The engine may be inside of an autocast: types are chosen here.
         with torch.autocast(grad.device.type, enabled=False):
-            return *_backward(padded, weight, grad), grad.sum((0, 1, 2))
+            return *_backward(padded, kernel, grad), grad.sum((0, 1, 2))
 
 
 def pad(x: Tensor) -> Tensor:
@@ -74,26 +77,13 @@ def pad(x: Tensor) -> Tensor:
     return F.pad(x, (0, 0, 1, 1 + x.shape[2] % 2, 1, 1 + x.shape[1] % 2))
 
 
-def transpose_into(out: Tensor, source: Tensor) -> None:
-    """Copy ``source`` (K, M), K small, into ``out`` (M, K), or reversely.
-
-    In blocks: torch's own copy walks the large side once for each of the K.
-    """
-    for start in range(0, max(out.shape), COLUMNS):
-        block = slice(start, start + COLUMNS)
-        if len(out) > len(source):
-            out[block].copy_(source[:, block].t())
-        else:
-            out[:, block].copy_(source[block].t())
-
-
-def _forward(padded: Tensor, weight: Tensor, out: Tensor) -> Tensor:
-    u = _filter_buffer(weight)
+def _forward(padded: Tensor, kernel: Tensor, out: Tensor) -> Tensor:
+    buffer = kernel.new_empty(4, *kernel.shape[1:])
     for i in range(4):
-        _transform_filter(weight, i, u)
+        u = _transform_filter(kernel, i, buffer).to(padded.dtype)
         for images, rows in _bands(padded):
             v = _transform_input(padded[images], rows, i)
-            m = torch.bmm(v.flatten(1, 3), u.transpose(1, 2))
+            m = torch.bmm(v.flatten(1, 3), u.transpose(1, 2)).to(out.dtype)
             m = m.view(*v.shape[:-1], -1)
             m[0].add_(m[1]).add_(m[2])  # the two columns of the output
             m[1].sub_(m[2]).sub_(m[3])
@@ -105,29 +95,26 @@ def _forward(padded: Tensor, weight: Tensor, out: Tensor) -> Tensor:
 
 
 def _backward(
-    padded: Tensor, weight: Tensor, grad: Tensor
+    padded: Tensor, kernel: Tensor, grad: Tensor
 ) -> tuple[Tensor, Tensor]:
-    u, g = _filter_buffer(weight), _filter_matrix(weight)
-    grad_padded = torch.zeros_like(padded)
-    grad_nine = weight.new_zeros(9, weight[:, :, 0, 0].numel())
-    grad_u = torch.empty_like(u)
+    grad_padded = torch.zeros_like(padded, dtype=kernel.dtype)
+    grad_kernel = torch.zeros_like(kernel)
+    buffer, grad_u = kernel.new_empty(2, 4, *kernel.shape[1:])
     tiles = _as_tiles(grad.contiguous())
     for i in range(4):
-        _transform_filter(weight, i, u)
-        grad_u.zero_()
+        u = _transform_filter(kernel, i, buffer).to(padded.dtype)
+        put = multiply
         for images, rows in _bands(padded):
             v = _transform_input(padded[images], rows, i)
-            m = _transpose_output(tiles[images, rows], i)
+            m = _transpose_output(tiles[images, rows], i).to(padded.dtype)
             flat = m.flatten(1, 3)
-            grad_u.baddbmm_(flat.transpose(1, 2), v.flatten(1, 3))
+            put(flat.transpose(1, 2), v.flatten(1, 3), grad_u)
+            put = add_product
             torch.bmm(flat, u, out=v.flatten(1, 3))
             _transpose_input(grad_padded[images], v, rows, i)
-        grad_nine.addmm_(g[4 * i : 4 * i + 4].t(), grad_u.flatten(1))
-    grad_weight = torch.empty_like(
-        weight, memory_format=torch.contiguous_format
-    )
-    transpose_into(grad_weight.view(-1, 9), grad_nine)
-    return grad_padded, grad_weight
+        g = _filter_matrix(kernel, i).t()
+        grad_kernel[READS[i]].flatten(1).addmm_(g, grad_u.flatten(1))
+    return grad_padded.to(padded.dtype), grad_kernel
 
 
 def _bands(padded: Tensor) -> Iterator[tuple[slice, slice]]:
@@ -144,20 +131,17 @@ def _as_tiles(x: Tensor) -> Tensor:
     return x.unflatten(1, (-1, 2)).unflatten(3, (-1, 2))
 
 
-def _filter_matrix(weight: Tensor) -> Tensor:
-    """G ⊗ G with shape (16, 9)."""
-    g = weight.new_tensor(FILTER)
-    return torch.kron(g, g)
+def _filter_matrix(kernel: Tensor, i: int) -> Tensor:
+    """Row i of G ⊗ G, of what it reads: (4, 3) or (4, 9)."""
+    g = kernel.new_tensor(FILTER)
+    return torch.kron(g, g)[4 * i : 4 * i + 4, READS[i]]
 
 
-def _filter_buffer(weight: Tensor) -> Tensor:
-    return weight.new_empty(4, *weight.shape[:2])
-
-
-def _transform_filter(weight: Tensor, i: int, out: Tensor) -> None:
+def _transform_filter(kernel: Tensor, i: int, out: Tensor) -> Tensor:
     """Write row i of G g Gᵀ into ``out`` with shape (4, C_out, C_in)."""
-    g = _filter_matrix(weight)[4 * i : 4 * i + 4]
-    torch.mm(g, weight.reshape(-1, 9).t(), out=out.view(4, -1))
+    g = _filter_matrix(kernel, i)
+    torch.mm(g, kernel[READS[i]].flatten(1), out=out.view(4, -1))
+    return out
 
 
 def _transform_input(padded: Tensor, rows: slice, i: int) -> Tensor:
@@ -184,7 +168,7 @@ def _transform_input(padded: Tensor, rows: slice, i: int) -> Tensor:
 def _transpose_input(grad: Tensor, v: Tensor, rows: slice, i: int) -> None:
     """Add the transpose of :func:`_transform_input` to ``grad``."""
     _, n, h, w, c = v.shape
-    r = v.new_zeros(n, h, 2 * w + 2, c)
+    r = grad.new_zeros(n, h, 2 * w + 2, c)
     for j, (a, b, sign) in enumerate(INPUT):
         r[:, :, a : a + 2 * w : 2].add_(v[j])
         r[:, :, b : b + 2 * w : 2].add_(v[j], alpha=sign)

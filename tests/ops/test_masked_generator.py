@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mmmgd.functional import mgd_loss, random_mask
 from mmmgd.models import MGDConnector
-from mmmgd.ops import visible_conv, winograd
+from mmmgd.ops import choice, lay_out, visible_conv, winograd
 from mmmgd.ops.choice import choose, estimate
 from mmmgd.ops.masked_generator import generate
 
@@ -36,6 +36,16 @@ CASES = [
     (1, 128, 256, 16, 15, 0.35, torch.contiguous_format),
 ]
 WAYS = ['plain', 'rows', 'composed']
+
+
+SECOND = {'winograd': 0, 'shifted': 10**9}
+
+
+@pytest.fixture(params=SECOND)
+def second(request, monkeypatch):
+    """Each way to compute the second convolution, whatever the map."""
+    monkeypatch.setattr(choice, 'FEW', SECOND[request.param])
+    return request.param
 
 
 def _mask(n, h, w, visible):
@@ -138,7 +148,9 @@ def _draws(case, device='cpu', count=3):
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('way', WAYS[1:])
 @pytest.mark.parametrize('case', CASES, ids=str)
-def test_loss_and_gradients_are_those_of_the_plain_modules(case, way, device):
+def test_loss_and_gradients_are_those_of_the_plain_modules(
+    case, way, device, second
+):
     for made in _draws(case, device):
         reference = _numbers(made, 'plain', torch.float64)
         exact = _error(_numbers(made, way, torch.float64), reference)
@@ -162,7 +174,11 @@ def _one_twice(indices):
 
 MUTATIONS = {
     'coefficient': (winograd, 'FILTER', lambda f: ((1.0001, 0, 0), *f[1:])),
-    'tf32': (visible_conv, '_nine', lambda f: lambda w: _tf32(f(w))),
+    'tf32': (
+        visible_conv,
+        'multiply',
+        lambda f: lambda a, b, out: f(_tf32(a), _tf32(b), out),
+    ),
     'neighbour': (
         visible_conv,
         '_reached',
@@ -175,6 +191,7 @@ MUTATIONS = {
 @pytest.mark.parametrize('case', [CASES[0], CASES[-2], CASES[-1]], ids=str)
 def test_the_bound_catches_a_wrong_formula(case, mutation, monkeypatch):
     """By a factor of five at least, where the bound is the widest too."""
+    monkeypatch.setattr(choice, 'FEW', 0)
     (made,) = _draws(case, count=1)
     reference = _numbers(made, 'plain', torch.float64)
     module, name, change = MUTATIONS[mutation]
@@ -184,7 +201,7 @@ def test_the_bound_catches_a_wrong_formula(case, mutation, monkeypatch):
 
 
 @pytest.mark.parametrize('seed', range(20))
-def test_random_shapes_masks_and_strides(seed):
+def test_random_shapes_masks_and_strides(seed, second):
     draw = random.Random(seed)
     channels = draw.choice([1, 3, 16, 40])
     case = (
@@ -244,6 +261,9 @@ def _way(connector, shape, visible, **kwargs):
 def test_the_cheapest_way_is_chosen_by_shape_and_mask():
     fpn = MGDConnector(0.65, 'spatial', 256, 256)
     assert _way(fpn, (1, 256, 100, 128), 0.35) == 'rows'
+    assert _way(fpn, (1, 256, 7, 8), 0.35) == 'rows'
+    lay_out(fpn.generation, by_position=False)
+    assert _way(fpn, (1, 256, 100, 128), 0.35) == 'rows'
     assert _way(fpn, (1, 256, 7, 8), 0.35) == 'plain'
     assert _way(fpn, (1, 256, 7, 8), 0.35, cheap=True) == 'rows'
     assert _way(fpn, (1, 256, 100, 128), 0.35, cheap=False) == 'plain'
@@ -273,7 +293,7 @@ def test_what_is_not_the_plain_sum_runs_as_it_is(cheap):
     assert _way(half, shape, 0.35, cheap=cheap) == 'plain'
 
 
-def test_a_second_derivative_is_refused():
+def test_a_second_derivative_is_refused(second):
     connector = MGDConnector(0.5, 'spatial', 4, 4, cheap=True)
     feature = torch.randn(1, 4, 6, 6, requires_grad=True)
     loss = connector(feature).square().sum()
@@ -282,7 +302,8 @@ def test_a_second_derivative_is_refused():
         grad.sum().backward()
 
 
-def test_under_autocast_it_computes_in_float32():
+def test_without_bfloat16_an_autocast_computes_in_float32(monkeypatch):
+    monkeypatch.setattr(choice, 'has_bfloat16', lambda: False)
     connector, feature, mask, _ = _make(CASES[0])
     connector.float().cheap = True
     feature, mask = feature.float().requires_grad_(), mask.float()

@@ -4,9 +4,8 @@
     python tools/analysis_tools/benchmark_generator.py \
         --channels 512 2048 --mask-ratio 0.75 --sizes 2x64x64 2x32x32
 
-`plain` are the modules as written, `ours` what MGDConnector chooses; with
---forced, the cheap way instead, chosen or not. Without arguments: the sizes of
-docs/benchmarks.md.
+`plain` are the modules as written, `ours` what MGDConnector chooses. Without
+arguments: the sizes of docs/benchmarks.md.
 """
 
 import argparse
@@ -39,9 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for student, teacher, ratio, sizes in cases(args):
         for size in sizes:
             shape = tuple(int(x) for x in size.split('x'))
-            runs = subjects(
-                student, teacher, ratio, shape, args.device, args.forced
-            )
+            runs = subjects(student, teacher, ratio, shape, args.device)
             rounds = args.rounds or (3 if teacher > 1000 else 15)
             times = median(interleave(runs, rounds, 1, args.device))
             plain, ours = 1e3 * times['plain'], 1e3 * times['ours']
@@ -61,7 +58,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--mask-ratio', type=float)
     parser.add_argument('--sizes', nargs='+', metavar='NxHxW')
     parser.add_argument('--rounds', type=int)
-    parser.add_argument('--forced', action='store_true')
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu'
     )
@@ -85,27 +81,27 @@ def subjects(
     ratio: float,
     shape: tuple[int, ...],
     device: str,
-    forced: bool = False,
 ) -> dict[str, Callable[[], None]]:
-    """Build the two runs, of the same connector and features."""
+    """Build the two runs, of the same sizes and features."""
     n, h, w = shape
-    connector = MGDConnector(ratio, 'spatial', student, teacher).to(device)
+    ours, plain = (
+        MGDConnector(ratio, 'spatial', student, teacher, cheap).to(device)
+        for cheap in (None, False)
+    )
     feature = torch.randn(n, student, h, w, device=device, requires_grad=True)
     target = torch.randn(n, teacher, h, w, device=device)
     return {
-        'plain': _run(connector, False, feature, target),
-        'ours': _run(connector, True if forced else None, feature, target),
+        'plain': _run(plain, feature, target),
+        'ours': _run(ours, feature, target),
     }
 
 
 def _run(
     connector: MGDConnector,
-    cheap: bool | None,
     feature: Tensor,
     target: Tensor,
 ) -> Callable[[], None]:
     def run() -> None:
-        connector.cheap = cheap
         mgd_loss(connector(feature), target).backward()
         connector.zero_grad()
         feature.grad = None

@@ -1,11 +1,13 @@
 """How `benchmark.py` measures: time, operations, memory, size."""
 
 import gc
+import math
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mmmgd.ops import has_bfloat16
 
 STATUS = Path('/proc/self/status')
+ATEN = torch.ops.aten
 
 
 def interleave(
@@ -53,9 +56,18 @@ def median(seconds: Mapping[str, list[float]]) -> dict[str, float]:
 
 def count_operations(run: Callable[[], None]) -> int:
     """Count floating-point operations of products and convolutions."""
-    with FlopCounterMode(display=False) as counter:
+    # torch's counter leaves out what adds to a tensor
+    added: Any = dict.fromkeys(
+        (ATEN.addmm_, ATEN.baddbmm_, ATEN.addbmm_), _added
+    )
+    with FlopCounterMode(display=False, custom_mapping=added) as counter:
         run()
     return counter.get_total_flops()
+
+
+def _added(out: Sequence, a: Sequence, b: Sequence, **_: Any) -> int:
+    """Operations of (a batch of) products, by shapes."""
+    return 2 * math.prod(a) * b[-1]
 
 
 def peak_rate(device: str, size: int = 2048) -> float:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from mmmgd.ops import lay_out
+
 
 def _conv(from_: int, to: int, kernel: int) -> nn.Conv2d:
     return nn.Conv2d(from_, to, kernel, padding=kernel // 2)
@@ -54,13 +56,17 @@ GENERATORS: dict[str, Callable[[int], list[nn.Module]]] = {
 }
 
 
-def build_generator(kind: str, width: int, count: int) -> nn.Module:
+def build_generator(
+    kind: str, width: int, count: int, sparse: bool = False
+) -> nn.Module:
     """Build a generator, or the mean of several.
 
     Args:
         kind: A key of :data:`GENERATORS`.
         width: Channels, C.
         count: How many generators.
+        sparse: Whether its input has hidden positions; the sparse path of one
+            'conv3x3x2' then reads its kernels.
 
     Raises:
         ValueError: If there is no such kind, or the count is below 1.
@@ -75,8 +81,24 @@ def build_generator(kind: str, width: int, count: int) -> nn.Module:
             'Expected `generators`, whose mean is taken, to be a number from '
             f'1, but got {count!r}.'
         )
+    if sparse and count == 1 and kind == 'conv3x3x2':
+        return LaidOut(*GENERATORS[kind](width))
     built = [nn.Sequential(*GENERATORS[kind](width)) for _ in range(count)]
     return built[0] if count == 1 else Mean(built)
+
+
+class LaidOut(nn.Sequential):
+    """Layers whose kernels lie as the sparse path, a CPU's, reads them."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(*layers)
+        lay_out(self, by_position=True)
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> 'LaidOut':
+        super()._apply(fn, recurse)
+        device = next(self.parameters()).device
+        lay_out(self, by_position=device.type == 'cpu')
+        return self
 
 
 class Mean(nn.ModuleList):

@@ -116,14 +116,14 @@ class MGDConnector(nn.Module):
         self.sample = check_sample(sample)
         self._width = width
         self.align = align_conv(narrow, width)
-        self.generation: Any = build_generator(generator, width, generators)
-        self.mask_token: nn.Parameter | None = None
-        if mask_token:
-            shape = 1, self._masked_width, 1, 1
-            self.mask_token = nn.Parameter(torch.zeros(shape))
-        self.mask_stream = MaskStream(
-            int(torch.randint(2**62, (), device='cpu'))
-        )
+        kind = generator, width, generators
+        usual = (mask_dim, mask_before_align, mask_token)
+        sparse = usual == ('spatial', False, False) and cheap is not False
+        self.generation: Any = build_generator(*kind, sparse)
+        token = torch.zeros(1, self._masked_width, 1, 1)
+        self.mask_token = nn.Parameter(token) if mask_token else None
+        seed = torch.randint(2**62, (), device='cpu')
+        self.mask_stream = MaskStream(int(seed))
 
     def forward(
         self,
