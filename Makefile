@@ -9,6 +9,7 @@
 #   make test-all
 #   make lint | check   (check: lint, and the tests that need no codebase)
 #   make test-gpu       (what must hold on a GPU; docs/clusters.md)
+#   make benchmark-gpu  (times at real sizes; a table, and a file to send)
 #   make bundle  ARGS='--with NAME==VERSION'   (for a machine without network)
 #   make docs           (the site, into build/site; an environment of its own)
 
@@ -25,7 +26,7 @@ RUN := "$(VENV)/bin/python"
 CHOSEN := $(if $(filter file,$(origin PYTHON)),,--python-chosen)
 
 .DEFAULT_GOAL := help
-.PHONY: help install light demo data test test-all test-gpu bundle lint check docs
+.PHONY: help install light demo data test test-all test-gpu benchmark-gpu bundle lint check docs
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -52,6 +53,9 @@ test-all: install
 
 test-gpu: install
 	$(RUN) -m pytest -m cuda -rs $(ARGS)
+
+benchmark-gpu: install
+	$(RUN) tools/benchmark/gpu.py $(ARGS)
 
 bundle: install
 	$(RUN) tools/dev/bundle.py $(ARGS)

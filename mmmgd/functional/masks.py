@@ -1,6 +1,7 @@
 """Keep masks: 1 where a feature is visible, 0 where it is hidden."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,7 +54,18 @@ def fixed_mask(
         Tensor with shape (N, 1, H, W) or (N, C, 1, 1).
     """
     draw = _uniform(feature, mask_dim, generator)
-    return _hide_highest(draw, mask_ratio).to(feature.dtype)
+    mask: Any = _hide_highest(draw, mask_ratio).to(feature.dtype)
+    count = mask.shape[1:].numel()
+    mask.visible = count - _count_hidden(count, mask_ratio)
+    return mask
+
+
+def visible_count(mask: Tensor) -> int | None:
+    """Return how much each image shows, if :func:`fixed_mask` has drawn it.
+
+    No device has to be asked for it.
+    """
+    return getattr(mask, 'visible', None)
 
 
 def attention_mask(
@@ -99,7 +111,11 @@ def _uniform(
 def _hide_highest(scores: Tensor, mask_ratio: float) -> Tensor:
     """Return 0 at the highest scores of each image, a share λ, else 1."""
     flat = scores.flatten(1)
-    hidden = min(round(mask_ratio * flat.shape[1]), flat.shape[1] - 1)
+    hidden = _count_hidden(flat.shape[1], mask_ratio)
     keep = torch.ones_like(flat)
     keep.scatter_(1, flat.topk(hidden).indices, 0)
     return keep.view_as(scores)
+
+
+def _count_hidden(count: int, mask_ratio: float) -> int:
+    return min(round(mask_ratio * count), count - 1)

@@ -50,7 +50,7 @@ def choose(
         cheap: True: not plain where possible; False: plain; None: the one
             that is estimated to be the fastest.
     """
-    if cheap is False or not _is_stock(align, generation):
+    if cheap is False or not is_stock(align, generation):
         return 'plain'
     weight: Any = generation[0].weight
     shape, width = tuple(feature.shape), len(weight)
@@ -178,7 +178,7 @@ def _is_possible(feature: Tensor, mask: Tensor, weight: Tensor) -> bool:
     )
 
 
-def _is_stock(align: nn.Module | None, generation: nn.Sequential) -> bool:
+def is_stock(align: nn.Module | None, generation: nn.Sequential) -> bool:
     """Whether the parameters alone decide what the modules compute.
 
     Not where somebody has hooked, wrapped or replaced one.

@@ -9,11 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmmgd.functional.masks import visible_count
+
 from . import choice
 from .channels import generate_channels
 from .choice import choose, product_type
 from .kernels import positions_first
 from .shifted_conv import ShiftedConv
+from .static_generator import is_static, static_generate
 from .visible_conv import VisibleConv
 from .winograd import WinogradConv
 
@@ -29,7 +32,8 @@ def masked_generate(
     """Return G(mask ⊙ align(feature)): eq. (1)-(3) of MGD.
 
     The cheap ways have no second derivative, and return their result
-    channels last in memory.
+    channels last in memory. On a GPU and under torch.compile, ``cheap=True``
+    needs a mask of :func:`fixed_mask`, whose shapes are known, not to wait.
 
     Args:
         feature: Tensor with shape (N, C_s, H, W).
@@ -45,6 +49,11 @@ def masked_generate(
     Returns:
         Tensor with shape (N, C_t, H, W), or (N, K, H, W).
     """
+    visible = visible_count(mask)
+    if visible and is_static(feature, mask, align, generation, cheap):
+        return static_generate(
+            feature, mask, visible, align, generation, channels
+        )
     way = choose(feature, mask, align, generation, cheap)
     if way != 'plain':
         return generate(

@@ -83,8 +83,8 @@ def _forward(padded: Tensor, kernel: Tensor, out: Tensor) -> Tensor:
         u = _transform_filter(kernel, i, buffer).to(padded.dtype)
         for images, rows in _bands(padded):
             v = _transform_input(padded[images], rows, i)
-            m = torch.bmm(v.flatten(1, 3), u.transpose(1, 2)).to(out.dtype)
-            m = m.view(*v.shape[:-1], -1)
+            m = out.new_empty(*v.shape[:-1], u.shape[1])
+            multiply(v.flatten(1, 3), u.transpose(1, 2), m.flatten(1, 3))
             m[0].add_(m[1]).add_(m[2])  # the two columns of the output
             m[1].sub_(m[2]).sub_(m[3])
             tiles = _as_tiles(out)[images, rows]
@@ -110,7 +110,7 @@ def _backward(
             flat = m.flatten(1, 3)
             put(flat.transpose(1, 2), v.flatten(1, 3), grad_u)
             put = add_product
-            torch.bmm(flat, u, out=v.flatten(1, 3))
+            multiply(flat, u, v.flatten(1, 3))
             _transpose_input(grad_padded[images], v, rows, i)
         g = _filter_matrix(kernel, i).t()
         grad_kernel[READS[i]].flatten(1).addmm_(g, grad_u.flatten(1))

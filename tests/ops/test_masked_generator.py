@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mmmgd.functional import mgd_loss, random_mask
 from mmmgd.models import MGDConnector
-from mmmgd.ops import choice, lay_out, visible_conv, winograd
+from mmmgd.ops import choice, lay_out, products, visible_conv, winograd
 from mmmgd.ops.choice import choose, estimate
 from mmmgd.ops.masked_generator import generate
 
@@ -38,13 +38,18 @@ CASES = [
 WAYS = ['plain', 'rows', 'composed']
 
 
-SECOND = {'winograd': 0, 'shifted': 10**9}
+SECOND = {'winograd': 0, 'shifted': 10**9, 'onednn': 0}
 
 
 @pytest.fixture(params=SECOND)
 def second(request, monkeypatch):
-    """Each way to compute the second convolution, whatever the map."""
+    """Each way to compute the second convolution, whatever the map.
+
+    Large products are oneDNN's; here small ones, too.
+    """
     monkeypatch.setattr(choice, 'FEW', SECOND[request.param])
+    if request.param == 'onednn':
+        monkeypatch.setattr(products, 'LARGE', 1)
     return request.param
 
 

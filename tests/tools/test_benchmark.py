@@ -10,9 +10,10 @@ from torch.profiler import profile
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))
 
-from benchmark import generator, meter, models, step
+from benchmark import generator, gpu, meter, models, step
 
 from mmmgd.config import read_config
+from mmmgd.ops import products
 
 
 @pytest.fixture
@@ -66,6 +67,32 @@ def test_it_measures_and_writes(config, tmp_path, capsys):
     assert f'MMRazor / ours: {ratio:.2f}' in printed
 
 
+@pytest.mark.slow
+def test_one_command_makes_a_table_and_a_file_to_send(
+    config, tmp_path, capsys
+):
+    """`make benchmark-gpu`, of a small pair on the CPU; what fails is told."""
+    out = tmp_path / 'gpu.json'
+    gpu.main(
+        ['--device', 'cpu', '--rounds', '1', '--out', str(out)]
+        + ['--pair', config, '2', '32', '32']
+        + ['--pair', 'absent.py', '1', '32', '32']
+    )
+    runs = json.loads(out.read_text())
+    assert [run['amp'] for run in runs] == [False, True, False, True]
+    for run in runs[:2]:
+        assert {'step', 'mmrazor', 'student'} <= set(run['seconds'])
+        assert run['size'] == [32, 32] and run['peak_memory']['step'] > 1e8
+    assert all('absent.py' in run['error'] for run in runs[2:])
+    table = out.with_suffix('.md').read_text()
+    assert table in capsys.readouterr().out
+    *_, first, second, third, fourth = table.splitlines()
+    ratio = runs[0]['seconds']['mmrazor'] / runs[0]['seconds']['step']
+    assert '| pair | 2 × 32 × 32 | float32, TF32 |' in first
+    assert f'| {ratio:.2f} |' in first and '| AMP |' in second
+    assert 'absent.py' in third and 'absent.py' in fourth
+
+
 def test_a_loss_that_mmrazor_lacks_is_refused(config):
     cfg = read_config(config)
     ours = models.build_ours(cfg)
@@ -106,5 +133,7 @@ def test_every_product_is_counted():
         c[0].addmm_(a[0], b[0])
         c.baddbmm_(a, b)
         c[0].addbmm_(a, b)
+        products._onednn(a[0], b[0])
 
-    assert meter.count_operations(run) == 2 * (2 * 3 * 5) * (1 + 1 + 4 + 4)
+    expected = 2 * (2 * 3 * 5) * (1 + 1 + 4 + 4 + 1)
+    assert meter.count_operations(run) == expected

@@ -56,11 +56,12 @@ def median(seconds: Mapping[str, list[float]]) -> dict[str, float]:
 
 def count_operations(run: Callable[[], None]) -> int:
     """Count floating-point operations of products and convolutions."""
-    # torch's counter leaves out what adds to a tensor
-    added: Any = dict.fromkeys(
+    # torch's counter leaves out what adds to a tensor, and oneDNN's
+    more: Any = dict.fromkeys(
         (ATEN.addmm_, ATEN.baddbmm_, ATEN.addbmm_), _added
     )
-    with FlopCounterMode(display=False, custom_mapping=added) as counter:
+    more[torch.ops.mkldnn._linear_pointwise] = _linear
+    with FlopCounterMode(display=False, custom_mapping=more) as counter:
         run()
     return counter.get_total_flops()
 
@@ -68,6 +69,11 @@ def count_operations(run: Callable[[], None]) -> int:
 def _added(out: Sequence, a: Sequence, b: Sequence, **_: Any) -> int:
     """Operations of (a batch of) products, by shapes."""
     return 2 * math.prod(a) * b[-1]
+
+
+def _linear(a: Sequence, b: Sequence, *_: Any, **__: Any) -> int:
+    """Operations of a @ bᵀ, by shapes."""
+    return 2 * math.prod(a) * b[0]
 
 
 def peak_rate(device: str, size: int = 2048) -> float:

@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> dict:
     argv = list(sys.argv[1:] if argv is None else argv)
     args = parse(argv)
     MMLogger.get_instance('benchmark', log_level='WARNING')
+    torch.backends.cuda.matmul.allow_tf32 = args.tf32
     cfg = read_config(args.config, args.cfg_options)
     if args.peak_of:
         result: dict = dict(peak=measure_peak(cfg, args))
@@ -85,6 +86,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument('--teacher-dtype', help="of Teacher: 'bfloat16', ...")
     parser.add_argument('--compile', action='store_true', help='of Teacher')
     parser.add_argument('--amp', action='store_true', help='autocast, all')
+    parser.add_argument(
+        '--tf32', action='store_true', help='of products of matrices, on GPUs'
+    )
     parser.add_argument('--out', type=Path, help='json')
     parser.add_argument('--cfg-options', nargs='+', action=Options)
     parser.add_argument('--peak-of', help=argparse.SUPPRESS)
