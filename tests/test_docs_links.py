@@ -103,6 +103,11 @@ def test_the_summary_of_a_study_needs_no_entry(tmp_path, monkeypatch):
         (tmp_path / 'docs' / name).write_text('# A study\n')
     (tmp_path / 'docs/studies/mask/study.yaml').write_text('question: why\n')
     docs_hook.on_config(site)
+    assert docs_hook.report('studies/mask/study.md') == ''
+    (tmp_path / 'docs/studies/mask/study.html').write_text('<html>')
+    # Not the name of the page, which the report has beside it.
+    plots = docs_hook.report('studies/mask/study.md')
+    assert plots == 'studies/mask/study-report.html'
     assert site.nav == [
         {'Studies': ['studies/README.md', 'studies/mask/study.md']}
     ]

@@ -4,7 +4,7 @@ The pages of ``docs/`` link to the README, to configs and to code, so that
 they read well on GitHub. Here each linked file outside ``docs/`` becomes a
 page: Markdown as it is, everything else as a listing. A notebook becomes a
 page of its cells. A folder in the navigation stands for all of its pages, so
-results of studies need no entry.
+results of studies need no entry; the page of one leads to its report.
 """
 
 import json
@@ -69,6 +69,15 @@ def linked(pages: set[str]) -> set[str]:
     return {path for path in seen if not path.startswith('docs/')}
 
 
+def report(page: str) -> str:
+    """Return where the site has the plots of a study, or '' without any."""
+    stem = page.removesuffix('.md')
+    there = (
+        page.startswith('studies/') and (ROOT / f'docs/{stem}.html').exists()
+    )
+    return f'{stem}-report.html' if there else ''
+
+
 def content(path: str) -> str:
     """Return the page of a file: Markdown, cells of a notebook, a listing."""
     text = (ROOT / path).read_text('utf-8')
@@ -116,6 +125,12 @@ def on_files(files: 'Files', config: 'MkDocsConfig') -> None:
         if file.src_uri[-6:] == '.ipynb'
     }
     docs = {f'docs/{file.src_uri}' for file in files.documentation_pages()}
+    for page in filter(report, [path[len('docs/') :] for path in docs]):
+        plots = ROOT / f'docs/{page.removesuffix(".md")}.html'
+        text = plots.read_text('utf-8')
+        file = File.generated(config, report(page), content=text)
+        file.inclusion = InclusionLevel.INCLUDED
+        files.append(file)
     pages = linked(docs | notebooks | set(SOURCES.values()))
     for path in sorted(pages | notebooks):
         file = File.generated(config, place(path), content=content(path))
@@ -137,7 +152,11 @@ def on_page_markdown(
         to = posixpath.relpath(place(path), posixpath.dirname(here) or '.')
         return f'{to}#{anchor}' if anchor else to
 
-    return relink(markdown, change)
+    markdown = relink(markdown, change)
+    plots = posixpath.basename(report(here))
+    if plots:
+        markdown += f'\n\n[The same with plots]({plots})\n'
+    return markdown
 
 
 def on_page_content(
