@@ -6,8 +6,10 @@ from pathlib import Path
 
 from _stages import Stage
 
-ROOT = Path(__file__).resolve().parents[2]
-OUT = ROOT / 'work_dirs' / 'demo'
+# The checkout, or `.mim` of the package, which may be read only: what is
+# written goes below the current folder, where the configs look for it.
+HOME = Path(__file__).resolve().parents[2]
+OUT = Path('work_dirs', 'demo')
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,12 @@ class Task:
     starts_from: Sequence[tuple[str, str]] = ()  # backbones: task, name
 
 
-DIGITS = 'tools/dataset_converters/digits.py'
+def ours(path: str) -> str:
+    """Return where a file of the project lies."""
+    return str(HOME / path)
+
+
+DIGITS = ours('tools/dataset_converters/digits.py')
 FEW = ['--out', 'data/digits_few', '--train-per-class', '10']
 COCO = ['--layout', 'coco']
 TASKS = {
@@ -98,7 +105,7 @@ def data_of(task: str) -> list[Stage]:
 
 def training(task: str, name: str, seed: int, needs: Sequence[str]) -> Stage:
     """Return one training."""
-    command = ['tools/train.py', f'configs/demo/{task}_{name}.py']
+    command = [ours('tools/train.py'), config(task, name)]
     command += ['--work-dir', str(run_dir(task, name, seed))]
     command += ['--cfg-options', f'randomness.seed={seed}']
     log = OUT / task / 'logs' / f'{name}-{seed}.train.log'
@@ -109,7 +116,7 @@ def training(task: str, name: str, seed: int, needs: Sequence[str]) -> Stage:
 def testing(task: str, name: str, seed: int, needs: str) -> Stage:
     """Return the evaluation of what one training wrote."""
     folder = run_dir(task, name, seed)
-    command = ['tools/test.py', f'configs/demo/{task}_{name}.py']
+    command = [ours('tools/test.py'), config(task, name)]
     command += [str(folder / 'last.pth'), '--work-dir', str(folder / 'test')]
     command += ['--out', str(folder / 'metrics.json')]
     log = OUT / task / 'logs' / f'{name}-{seed}.test.log'
@@ -121,14 +128,18 @@ def pictures(
     task: str, seed: int, students: Sequence[str], needs: Sequence[str]
 ) -> Stage:
     """Return what paints the predictions of the models side by side."""
-    command = ['tools/analysis_tools/compare_predictions.py']
+    command = [ours('tools/analysis_tools/compare_predictions.py')]
     command += ['--out', str(OUT / task / 'predictions.png')]
     for name in ['teacher', *students]:
-        config = f'configs/demo/{task}_{name}.py'
         file = run_dir(task, name, seed) / 'last.pth'
-        command += ['--model', NAMES[name], config, str(file)]
+        command += ['--model', NAMES[name], config(task, name), str(file)]
     log = OUT / task / 'logs' / 'paint.log'
     return Stage(f'{task}: pictures', command, log, needs)
+
+
+def config(task: str, name: str) -> str:
+    """Return the config of a model."""
+    return ours(f'configs/demo/{task}_{name}.py')
 
 
 def run_dir(task: str, name: str, seed: int) -> Path:

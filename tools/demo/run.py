@@ -3,7 +3,7 @@
 Trains, for each task, a teacher, the student alone and the student with the
 teacher's help, all on scikit-learn's handwritten digits, and evaluates each
 with `tools/test.py` from its checkpoint. Results go to the terminal and to
-`work_dirs/demo/results.json`.
+`work_dirs/demo/results.json` in the current folder, the digits to `data/`.
 
     python tools/demo.py
     python tools/demo.py --seeds 0 1 2 3 4 --students baseline mimic mgd
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         shutil.rmtree(plan.OUT / task, ignore_errors=True)
         for stage in plan.stages_of(task, args.seeds, args.students):
             stages.setdefault(stage.title, stage)  # tasks may share data
-    run_all(list(stages.values()), args.jobs, plan.ROOT, link_last)
+    run_all(list(stages.values()), args.jobs, Path(), link_last)
     results = {t: collect(t, args.seeds, args.students) for t in tasks}
     write_json(plan.OUT / 'results.json', results)
     for task, rows in results.items():
