@@ -19,8 +19,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 DEV = ROOT / 'tools' / 'dev'
 sys.path.insert(0, str(DEV))
-checks, installer, shell = map(
-    importlib.import_module, ('checks', 'install', 'shell')
+checks, installer, shell, wanted = map(
+    importlib.import_module, ('checks', 'install', 'shell', 'wanted')
 )
 HERE = sys.version_info[:2]
 
@@ -106,44 +106,44 @@ def test_disk(tmp_path):
 def test_key_follows_the_content_of_the_requirement_files(tmp_path):
     shutil.copytree(ROOT / 'requirements', tmp_path / 'requirements')
     shutil.copy(ROOT / 'setup.py', tmp_path)
-    key = installer.wanted_key('onedl', (3, 11), tmp_path)
-    assert key == installer.wanted_key('onedl', (3, 11), ROOT)
-    assert key != installer.wanted_key('openmmlab', (3, 11), tmp_path)
-    assert key != installer.wanted_key('onedl', (3, 12), tmp_path)
+    key = wanted.wanted_key('onedl', (3, 11), tmp_path)
+    assert key == wanted.wanted_key('onedl', (3, 11), ROOT)
+    assert key != wanted.wanted_key('openmmlab', (3, 11), tmp_path)
+    assert key != wanted.wanted_key('onedl', (3, 12), tmp_path)
 
     other = tmp_path / 'requirements' / 'openmmlab-mmcv.txt'
     other.write_text('mmcv==2.1.1\n')
-    assert key == installer.wanted_key('onedl', (3, 11), tmp_path)
+    assert key == wanted.wanted_key('onedl', (3, 11), tmp_path)
     (tmp_path / 'requirements' / 'onedl-mmcv.txt').write_text('x==1\n')
-    assert key != installer.wanted_key('onedl', (3, 11), tmp_path)
+    assert key != wanted.wanted_key('onedl', (3, 11), tmp_path)
 
 
 def test_current_environment_is_left_alone(tmp_path):
     venv = make_venv(tmp_path / 'venv')
-    stamp = venv / installer.STAMP
-    stamp.write_text(installer.wanted_key('onedl', HERE))
+    stamp = venv / wanted.STAMP
+    stamp.write_text(wanted.wanted_key('onedl', HERE))
 
     status, out, _ = run_installer(venv)
     assert (status, out) == (0, f'{venv} is up to date (onedl stack)\n')
 
     stamp.write_text('older')
-    assert not installer.is_current(venv, 'newer')
+    assert not wanted.is_current(venv, 'newer')
 
 
 def test_a_light_environment_has_no_codebase(tmp_path):
-    light = installer.requirement_files('onedl', light=True)
+    light = wanted.requirement_files('onedl', light=True)
     text = '\n'.join(path.read_text() for path in light.values())
     assert 'torch==' in text and 'mmengine==' in text
     assert not re.search(r'^\S*mm(cv|det|seg|pretrain|razor)', text, re.M)
     # What it holds is a part of the whole.
-    files = installer.requirement_files('onedl')
+    files = wanted.requirement_files('onedl')
     assert light.items() < files.items()
 
 
 def test_a_light_environment_is_remembered_as_such(tmp_path):
     venv = make_venv(tmp_path / 'venv')
-    key = installer.wanted_key('onedl', HERE, light=True)
-    (venv / installer.LIGHT_STAMP).write_text(key)
+    key = wanted.wanted_key('onedl', HERE, light=True)
+    (venv / wanted.LIGHT_STAMP).write_text(key)
 
     status, out, _ = run_installer(venv, '--light')
     assert (status, out) == (0, f'{venv} is up to date (onedl stack)\n')
@@ -151,8 +151,8 @@ def test_a_light_environment_is_remembered_as_such(tmp_path):
     status, out, err = run_installer(venv, PATH=str(tmp_path), CXX='')
     assert (status, out) == (1, '') and 'C++ compiler' in err
 
-    (venv / installer.LIGHT_STAMP).unlink()
-    (venv / installer.STAMP).write_text(installer.wanted_key('onedl', HERE))
+    (venv / wanted.LIGHT_STAMP).unlink()
+    (venv / wanted.STAMP).write_text(wanted.wanted_key('onedl', HERE))
     assert run_installer(venv, '--light')[0] == 0
 
 

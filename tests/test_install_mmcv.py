@@ -6,13 +6,16 @@ asked; nothing is downloaded or compiled.
 
 import importlib
 import io
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools' / 'dev'))
-operators, shell = map(importlib.import_module, ('operators', 'shell'))
+installer, operators, shell = map(
+    importlib.import_module, ('install', 'operators', 'shell')
+)
 
 
 def test_ninja_progress():
@@ -45,12 +48,16 @@ esac
 """
 
 
-@pytest.mark.parametrize('good_after', [0, 1, 2, 3])
-def test_operators_that_do_not_load_are_rebuilt_once(tmp_path, good_after):
-    (tmp_path / 'bin').mkdir()
-    python = tmp_path / 'bin' / 'python'
+def fake_environment(folder, good_after):
+    (folder / 'bin').mkdir()
+    python = folder / 'bin' / 'python'
     python.write_text(FAKE_PYTHON.replace('GOOD', str(good_after)))
     python.chmod(0o755)
+
+
+@pytest.mark.parametrize('good_after', [0, 1, 2, 3])
+def test_operators_that_do_not_load_are_rebuilt_once(tmp_path, good_after):
+    fake_environment(tmp_path, good_after)
     requirement = tmp_path / 'mmcv.txt'
     requirement.write_text('mmcv==1  # pinned\n')
 
@@ -66,6 +73,18 @@ def test_operators_that_do_not_load_are_rebuilt_once(tmp_path, good_after):
     assert ['--no-cache-dir' in b for b in builds] == [False, True][
         : len(builds)
     ]
+
+
+def test_behind_a_closed_port_it_compiles(tmp_path, capsys):
+    fake_environment(tmp_path, good_after=1)
+    (tmp_path / 'pyvenv.cfg').write_text('version = 3.12.1\n')
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))  # and nobody listens
+        page = f'http://127.0.0.1:{s.getsockname()[1]}/index.html'
+        assert installer.main(['--venv', str(tmp_path), '--page', page]) == 0
+    said = capsys.readouterr().out
+    found = [said.index(x) for x in (page, '- none: mmcv', "compiling mmcv's")]
+    assert found == sorted(found)
 
 
 def test_failing_pip_shows_the_end_of_its_log(tmp_path):

@@ -16,9 +16,9 @@ import pytest
 
 DEV = Path(__file__).resolve().parents[1] / 'tools' / 'dev'
 sys.path.insert(0, str(DEV))
-checks, installer, operators, shell, wheels = map(
+installer, operators, shell, wanted, wheels = map(
     importlib.import_module,
-    ('checks', 'install', 'operators', 'shell', 'wheels'),
+    ('install', 'operators', 'shell', 'wanted', 'wheels'),
 )
 PIN = 'onedl-mmcv==2.3.6'
 WHEEL = f'onedl_mmcv-2.3.6-cp312-cp312-manylinux_2_28_{platform.machine()}.whl'
@@ -86,6 +86,14 @@ def test_a_page_is_asked_once(served):
     assert wheels.find_wheel(f'{page}nothing.html', PIN) == ''
 
 
+def test_the_page_is_of_the_cpu_or_of_a_gpu_now_or_later(monkeypatch):
+    monkeypatch.setenv('PATH', '')
+    monkeypatch.delenv('FORCE_CUDA', raising=False)
+    assert '/cpu-torch2100/' in wheels.default_page()
+    monkeypatch.setenv('FORCE_CUDA', '1')
+    assert '/cu129-torch2100/' in wheels.default_page()
+
+
 def test_a_folder_is_a_page(tmp_path):
     assert wheels.find_wheel(str(tmp_path), PIN) == ''
     (tmp_path / WHEEL).touch()
@@ -150,10 +158,10 @@ def test_either_torch_is_complete(tmp_path):
         (venv / 'bin').mkdir(parents=True)
         (venv / 'bin' / 'python').symlink_to(sys.executable)
         (venv / 'pyvenv.cfg').write_text('version = 3.12.1\n')
-        key = installer.wanted_key('onedl', (3, 12), ready=ready)
-        (venv / installer.STAMP).write_text(key)
-        assert installer.is_complete(venv, 'onedl', (3, 12), False)
-        assert not installer.is_complete(venv, 'onedl', (3, 11), False)
+        key = wanted.wanted_key('onedl', (3, 12), ready=ready)
+        (venv / wanted.STAMP).write_text(key)
+        assert wanted.is_complete(venv, 'onedl', (3, 12), False)
+        assert not wanted.is_complete(venv, 'onedl', (3, 11), False)
 
 
 FAKE_PYTHON = """#!/bin/sh
