@@ -3,117 +3,9 @@
 from pathlib import Path
 
 import pytest
-import torch
-from mmengine.registry import MODELS
 
 from mmmgd.__main__ import main
-from mmmgd.config import check_config, read_config
-
-ROOT = Path(__file__).parents[2] / 'configs'
-R18, R34, R50 = (
-    f'mmpretrain::resnet/resnet{d}_8xb32_in1k.py' for d in (18, 34, 50)
-)
-MOBILENET = str(ROOT / 'classification/mobilenet-v1_8xb32_in1k.py')
-CASCADE = 'mmdet::dcn/cascade-mask-rcnn_x101-32x4d-dconv-c3-c5_fpn_1x_coco.py'
-REPPOINTS = 'mmdet::reppoints/reppoints-moment_{}_fpn-gn_head-gn_2x_coco.py'
-SOLO_TEACHER = str(ROOT / 'instance_segmentation/solo_r101_fpn_3x_coco.py')
-PSPNET = 'mmseg::pspnet/pspnet_r101-d8_4xb2-40k_cityscapes-512x1024.py'
-CITY = '_r18-d8_8xb2-40k_cityscapes-512x512.py'
-CITY_MGD = '-r18_40k_cityscapes-512x512.py'
-
-# The paper's pairs: the shipped config, and what a user would type.
-PAPER = {
-    'classification/mgd-channel_resnet34_resnet18_8xb32_in1k.py': (R18, R34),
-    'classification/mgd-spatial_resnet34_resnet18_8xb32_in1k.py': (
-        R18, R34, '--method', 'mgd-spatial'),
-    'classification/mgd-channel-wsld_resnet34_resnet18_8xb32_in1k.py': (
-        R18, R34, '--method', 'mgd+logits'),
-    'classification/mimic_resnet34_resnet18_8xb32_in1k.py': (
-        R18, R34, '--method', 'imitate'),
-    'classification/mgd-channel_resnet50_mobilenet-v1_8xb32_in1k.py': (
-        MOBILENET, R50),
-    'classification/mgd-channel_resnet18_resnet18_8xb32_in1k.py': (R18, R18),
-    'detection/mgd_retinanet-x101_retinanet-r50_2x_coco.py': (
-        'mmdet::retinanet/retinanet_r50_fpn_2x_coco.py',
-        'mmdet::retinanet/retinanet_x101-64x4d_fpn_1x_coco.py'),
-    'detection/mgd_cascade-mask-rcnn-x101_faster-rcnn-r50_2x_coco.py': (
-        'mmdet::faster_rcnn/faster-rcnn_r50_fpn_2x_coco.py', CASCADE),
-    'detection/mgd_reppoints-x101_reppoints-r50_2x_coco.py': (
-        REPPOINTS.format('r50'), REPPOINTS.format('x101-dconv-c3-c5')),
-    'instance_segmentation/mgd_solo-r101_solo-r50_1x_coco.py': (
-        'mmdet::solo/solo_r50_fpn_1x_coco.py', SOLO_TEACHER,
-        '--teacher-checkpoint', 'checkpoints/solo_r101_fpn_3x_coco.pth'),
-    'instance_segmentation/'
-    'mgd_cascade-mask-rcnn-x101_mask-rcnn-r50_2x_coco.py': (
-        'mmdet::mask_rcnn/mask-rcnn_r50_fpn_2x_coco.py', CASCADE),
-    f'semantic_segmentation/mgd_pspnet-r101_pspnet{CITY_MGD}': (
-        str(ROOT / f'semantic_segmentation/pspnet{CITY}'), PSPNET),
-    f'semantic_segmentation/mgd_pspnet-r101_deeplabv3{CITY_MGD}': (
-        str(ROOT / f'semantic_segmentation/deeplabv3{CITY}'), PSPNET),
-    f'semantic_segmentation/mgd-cwd_pspnet-r101_pspnet{CITY_MGD}': (
-        str(ROOT / f'semantic_segmentation/pspnet{CITY}'), PSPNET,
-        '--method', 'mgd+logits'),
-}  # fmt: skip
-
-
-@pytest.fixture
-def new(capsys, tmp_path, monkeypatch):
-    """Run the command in an empty folder; return config and words."""
-    monkeypatch.chdir(tmp_path)
-
-    def _new(student, teacher, *argv, status=0):
-        words = ['new', str(student), '--teacher', str(teacher), *argv]
-        if status:
-            with pytest.raises(SystemExit) as error:
-                main(words)
-            return None, str(error.value)
-        assert main(words) == 0
-        return read_config('my_distill.py'), capsys.readouterr().out
-
-    return _new
-
-
-@pytest.mark.parametrize('name', PAPER)
-def test_the_papers_pairs_get_the_papers_recipe(name, new):
-    """Points, mask, λ, α, clip, inheritance and logits."""
-    student, teacher, *options = PAPER[name]
-    found, _ = new(student, teacher, '--no-data', *options)
-    check_config(found)
-    shipped = read_config(str(ROOT / name))
-    assert found.model.student == shipped.model.student
-    assert found.model.distill == shipped.model.distill
-    assert found.model.get('inherit', []) == shipped.model.get('inherit', [])
-    assert found.optim_wrapper == shipped.optim_wrapper
-    assert found.default_hooks == shipped.default_hooks
-    if 'solo' not in name:  # a path there
-        assert found.model.teacher == shipped.model.teacher
-    assert len(Path('my_distill.py').read_text().splitlines()) < 50
-
-
-@pytest.fixture
-def plain(runner_cfg, classifier_cfg, tmp_path):
-    """A user's own config of a small classifier, and its images."""
-
-    def _plain(name='plain.py', width=4, **changes):
-        cfg = runner_cfg(classifier_cfg(width))
-        cfg.merge_from_dict(changes)
-        cfg.dump(str(tmp_path / name))
-        return tmp_path / name
-
-    return _plain
-
-
-@pytest.fixture
-def teacher(runner_cfg, classifier_cfg, tmp_path):
-    """A wider model of the user's: its config, and a checkpoint with it."""
-    cfg = runner_cfg(classifier_cfg(width=6))
-    cfg.dump(str(tmp_path / 'wide.py'))
-    torch.manual_seed(1)
-    state = MODELS.build(cfg.model).state_dict()
-    meta = dict(cfg=cfg.pretty_text, dataset_meta=dict(classes=tuple('abcd')))
-    torch.save(dict(meta=meta, state_dict=state), tmp_path / 'wide.pth')
-    torch.save(state, tmp_path / 'bare.pth')
-    return tmp_path
+from mmmgd.config import read_config
 
 
 def _assert_trains(cfg, run):
@@ -183,16 +75,6 @@ def test_a_config_in_another_folder_finds_its_base(new, plain, teacher):
     assert main(['inspect', 'deep/er/mine.py']) == 0
 
 
-def test_nothing_is_overwritten_without_force(new, plain, teacher):
-    student = plain()
-    Path('my_distill.py').write_text('# work of mine')
-    _, err = new(student, 'wide.pth', status=1)
-    assert 'my_distill.py exists' in err and '--force' in err
-    assert Path('my_distill.py').read_text() == '# work of mine'
-    assert not Path('my_distill_teacher.py').exists()
-    new(student, 'wide.pth', '--force')
-
-
 OWN = """
 from mmpretrain.models import ImageClassifier
 from mmpretrain.registry import MODELS
@@ -253,37 +135,6 @@ def test_a_teacher_with_the_students_classes_and_with_others(
     assert 'Classes: the same in both' in out
     _, out = new(plain(**{key: list('dcba')}), 'wide.pth', '--force')
     assert 'Classes: others in the teacher' in out
-
-
-@pytest.mark.parametrize(
-    ('student', 'teacher_', 'words'),
-    [
-        ('nowhere.py', 'wide.pth', ['nowhere.py', 'Close names']),
-        ('plain.py', 'bare.pth', ['does not carry the config']),
-        ('plain.py', 'wide.py', ["the teacher's `checkpoint`"]),
-        ('plain.py', 'empty', ['Expected student.py in the work dir']),
-        ('mgd.py', 'wide.pth', ['trains with a teacher already']),
-        ('nothing.py', 'wide.pth', ['Expected a `model` in nothing.py']),
-    ],
-)
-def test_bad_input(student, teacher_, words, new, plain, teacher):
-    plain('nowhere_.py')
-    plain()
-    (teacher / 'empty').mkdir()
-    (teacher / 'nothing.py').write_text('a = 1')
-    (teacher / 'mgd.py').write_text("model = dict(type='mmmgd.MGDDistill')")
-    _, err = new(student, teacher_, status=1)
-    assert all(word in err for word in words), err
-    assert not Path('my_distill.py').exists()
-
-
-def test_a_student_that_does_not_train_by_itself_is_told_so(
-    new, plain, teacher
-):
-    student = plain(**{'model.head.in_channels': 33})
-    _, err = new(student, 'wide.pth', status=1)
-    assert "The student's own config does not train" in err
-    assert 'nothing of mmmgd took part' in err
 
 
 def test_a_clip_of_none_is_replaced(new, plain, teacher):
