@@ -55,6 +55,32 @@ def test_anchors_are_those_of_github():
     ]
 
 
+def test_two_clicks_to_install_my_task_my_data_and_my_error():
+    text = (ROOT / 'README.md').read_text('utf-8')
+    rows = dict(
+        re.findall(
+            r'^\| [\w *]*(install it|my task|my data|my error)'
+            r'[^|]* \| (.+) \|$',
+            text,
+            re.M,
+        )
+    )
+    targets = {word: docs_links.links(row) for word, row in rows.items()}
+    assert {'#use-it', '#set-up'} <= {*targets['install it']}
+    assert len(targets['my task']) == 3  # detection has instances, too
+    assert all(x.startswith('configs/') for x in targets['my task'])
+    tutorials = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / 'docs/tutorials').iterdir()
+    }
+    assert tutorials <= {*targets['my data']}
+    assert targets['my error'] == ['docs/faq.md']
+    faq = (ROOT / 'docs/faq.md').read_text('utf-8')
+    top = docs_links.links(faq[: faq.index('\n## ')])
+    numbered = [x for x in docs_links.anchors(faq) if x[0].isdigit()]
+    assert {f'#{name}' for name in numbered} <= {*top}
+
+
 def test_every_document_of_the_project_has_a_place_on_the_site():
     text = (ROOT / 'mkdocs.yml').read_text('utf-8')
     nav = text[text.index('\nnav:') :]
