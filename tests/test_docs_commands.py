@@ -52,6 +52,8 @@ ALL = sorted({line for page in PAGES for line in commands(page)})
 def sources(words):
     """Return the files that read the options of a command."""
     if words[:3] == ['python', '-m', 'mmmgd']:
+        if words[3] in ('train', 'test'):
+            return sources(['python', f'tools/{words[3]}.py'])
         return [ROOT / 'mmmgd/cli' / f'{words[3]}.py', ROOT / 'mmmgd/cli']
     script = ROOT / next(w for w in words if w.startswith('tools/'))
     stem = dict(dist_train='train', dist_test='test').get(script.stem)

@@ -41,6 +41,11 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def steps(text: str) -> int:
+    """Read a number of steps, as a type of argparse; it may be none."""
+    return 0 if int(text) == 0 else positive(text)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the arguments."""
     parser = argparse.ArgumentParser(
@@ -58,10 +63,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--warmup',
-        type=positive,
+        type=steps,
         default=50,
         metavar='STEPS',
-        help='training steps between the two. Defaults to 50',
+        help='training steps between the two; with 0 only the start is '
+        'measured. Defaults to 50',
     )
     parser.add_argument(
         '--target',

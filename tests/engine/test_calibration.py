@@ -51,6 +51,14 @@ def test_the_command_prints_the_line_to_paste(cfg, tmp_path, capsys):
     assert not (tmp_path / 'work').exists()  # nothing is written
 
 
+def test_the_start_alone_can_be_measured(cfg, tmp_path, capsys):
+    cfg.dump(str(tmp_path / 'mgd.py'))
+    words = [str(tmp_path / 'mgd.py'), '--batches', '1', '--warmup', '0']
+    assert main(['calibrate', *words]) == 0
+    out = capsys.readouterr().out
+    assert 'at the start' in out and ' steps' not in out
+
+
 def test_auto_in_the_config_is_measured_too(cfg):
     term = cfg.model.distill.loss_mgd
     term.loss.loss_weight = 'auto'

@@ -35,6 +35,7 @@ SMALLER = {
     r'steps = 20000': 'steps = 2',
     r'every = 2000': 'every = 2',
     r'batch = 4': 'batch = 2',
+    r'calibrate \S+': r'\g<0> --batches 1 --warmup 2',
     r'epoch_12\.pth': 'epoch_1.pth',
 }
 # A detector that has hardly learned is sure of nothing.
