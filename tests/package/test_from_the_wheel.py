@@ -102,6 +102,21 @@ def test_a_recipe_is_a_base_and_has_a_name(environment, tmp_path):
     assert 'backbone.layer4' in by_name.stdout
 
 
+def test_the_demo_writes_into_the_current_folder(environment, tmp_path):
+    pytest.importorskip('sklearn')
+    run = environment('mmpretrain')
+    (mim,) = run.folder.glob('lib/python3*/site-packages/mmmgd/.mim')
+    before = sorted(path.name for path in mim.iterdir())
+    words = ('--tasks', 'classification', '--students', 'baseline')
+    said = run(*PYTHON, 'run', 'demo', *words, cwd=tmp_path).stdout
+    assert re.search(r'teacher +9\d\.\d\d\n +student alone +\d\d\.\d\d', said)
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert written == ['data', 'work_dirs']
+    results = (tmp_path / 'work_dirs/demo/results.json').read_text()
+    assert json.loads(results)['classification']['baseline']['mean'] > 50
+    assert sorted(path.name for path in mim.iterdir()) == before
+
+
 def test_doctor_lists_the_tools_and_the_pins(environment, tmp_path):
     run = environment('mmpretrain')
     listed = run(*PYTHON, 'run', cwd=tmp_path, status=2).stdout
