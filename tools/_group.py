@@ -8,6 +8,13 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from torch.distributed.constants import default_pg_timeout
 
+# What a launcher tells each of its processes.
+LAUNCHED = {
+    'pytorch': ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'),
+    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'),
+    'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE'),
+}
+
 
 def prepare_launch(cfg: Config) -> str | None:
     """Join the process group where MMEngine would fail to.
@@ -18,8 +25,21 @@ def prepare_launch(cfg: Config) -> str | None:
     Returns:
         str | None: A line for the log if something was changed.
     """
+    _check_launched(cfg.launcher)
     _rejoin_on_gpu(cfg)
     return _prepare_cpu_launch(cfg)
+
+
+def _check_launched(launcher: str) -> None:
+    """End if nobody has started the processes of a launch."""
+    missing = [v for v in LAUNCHED.get(launcher, ()) if v not in os.environ]
+    if missing:
+        raise SystemExit(
+            f'error: --launcher {launcher} is for processes that it has '
+            f'started, but {", ".join(missing)} is not set in the environment.'
+            ' Use tools/dist_train.sh, tools/slurm_train.sh or torchrun, or '
+            'leave --launcher out.'
+        )
 
 
 def leave_group() -> None:

@@ -1,6 +1,7 @@
 """Configs: read them, refuse the wrong ones, find the model in them."""
 
 from .checks import (
+    ALIKE,
     DEAD_KEYS,
     SHARDED,
     STUDENT_FILE,
@@ -8,7 +9,7 @@ from .checks import (
     sharded_text,
 )
 from .crop import Size, as_size, stated_size
-from .keys import check_keys, close_names, offer
+from .keys import OF_REGISTRY, check_keys, close_names, offer
 from .model import (
     copy_config,
     drop_own_hooks,
@@ -24,7 +25,9 @@ from .package_paths import mend_package_paths
 from .reading import find_config, package_configs, package_folder, read_config
 
 __all__ = [
+    'ALIKE',
     'DEAD_KEYS',
+    'OF_REGISTRY',
     'SHARDED',
     'STUDENT_FILE',
     'Options',

@@ -9,7 +9,6 @@ from typing import Any
 from mmengine.config import Config
 
 from .counts import check_counts
-from .keys import check_keys
 from .model import is_distilled, is_ours
 
 # The config of the plain student, in each work dir.
@@ -36,23 +35,28 @@ DEAD_KEYS = {
 # latter was meant: no config of mmdet, mmseg, mmpretrain has such a variable.
 ALIKE = 0.85
 
-# Plain dicts of which MMEngine reads these keys and ignores all others.
-PLAIN = {
-    'auto_scale_lr': {'enable', 'base_batch_size'},
-    'env_cfg': {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
-    'env_cfg.mp_cfg': {'mp_start_method', 'opencv_num_threads'},
-    'optim_wrapper.paramwise_cfg': {
-        'bias_decay_mult',
-        'bias_lr_mult',
-        'bypass_duplicate',
-        'custom_keys',
-        'dcn_offset_lr_mult',
-        'dwconv_decay_mult',
-        'flat_decay_mult',
-        'norm_decay_mult',
-    },
+# What the Runner and the tools read beside the Runner's own arguments.
+BESIDE = {
+    'activation_checkpointing',
+    'compile',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'runner_type',
+    'strategy',
+    'sync_bn',
+    'tta_model',
+    'tta_pipeline',
 }
-
+# The hooks that a Runner has by name; others have the names of their user.
+DEFAULT_HOOKS = {
+    'checkpoint',
+    'logger',
+    'param_scheduler',
+    'runtime_info',
+    'sampler_seed',
+    'timer',
+}
 
 # Wrappers of a model that take its parameters apart.
 SHARDED = {'FullyShardedDataParallel', 'MMFullyShardedDataParallel'}
@@ -62,12 +66,15 @@ def check_config(cfg: Config) -> None:
     """Refuse a config that would silently train something else.
 
     Raises:
-        ValueError: If nobody reads a key, DistillHook is missing, the model
-            would be sharded, or the name of the file is taken.
+        ValueError: If nobody reads a key, a value is of another kind than its
+            reader asks for, DistillHook is missing, the model would be
+            sharded, or the name of the file is taken.
     """
+    from .kinds import check_kinds  # imports the Runner
+
     _check_first(cfg)
-    _check_plain(cfg)
     check_counts(cfg)
+    check_kinds(cfg)
     for key, replacement in DEAD_KEYS.items():
         if _is_dead(cfg, key):
             raise ValueError(
@@ -93,30 +100,43 @@ def check_config(cfg: Config) -> None:
         )
 
 
-def _check_first(cfg: Config) -> None:
-    """Refuse a variable that looks like an argument of the Runner."""
+def drop_absent_hooks(cfg: Config) -> None:
+    """Leave out hooks that a config sets to None, as it may its base's.
+
+    MMEngine lets so be left out its own alone.
+    """
+    hooks = cfg.get('default_hooks')
+    if isinstance(hooks, dict):
+        for name in [n for n, hook in hooks.items() if hook is None]:
+            if name not in DEFAULT_HOOKS:
+                del hooks[name]
+
+
+def first_keys() -> set[str]:
+    """Return the keys at the top of a config that somebody reads."""
     from mmengine.runner import Runner
 
-    known = inspect.signature(Runner.__init__).parameters
-    for key in cfg:
-        if key in known:
-            continue
-        for close in difflib.get_close_matches(key, known, 1, ALIKE):
-            if not key.startswith(close):  # val_evaluator_2 is a variable
+    return {*inspect.signature(Runner.__init__).parameters} | BESIDE
+
+
+def _check_first(cfg: Config) -> None:
+    """Refuse a name that looks like one that the Runner reads."""
+    known = first_keys()
+    hooks = cfg.get('default_hooks')
+    named = hooks if isinstance(hooks, Mapping) else ()
+    for path, names, right in (
+        # A tta_pipeline, which only a test reads, is like any other.
+        ('', cfg, known - {'tta_pipeline'}),
+        ('default_hooks.', named, DEFAULT_HOOKS),
+    ):
+        for key in set(names) - known - DEFAULT_HOOKS:
+            close = difflib.get_close_matches(key, right, 1, ALIKE)
+            # val_evaluator_2 is a variable, val_evaluators is a mistake.
+            if close and not key.startswith(f'{close[0]}_'):
                 raise ValueError(
-                    f'The config sets {key!r}, which nobody reads. Did you '
-                    f'mean {close!r}? If not, give the variable another name.'
+                    f'The config sets {path + key!r}, which nobody reads. Did '
+                    f'you mean {close[0]!r}? If not, give it another name.'
                 )
-
-
-def _check_plain(cfg: Config) -> None:
-    """Refuse keys of plain dicts that MMEngine never asks for."""
-    for path, known in PLAIN.items():
-        outer, node = {}, cfg
-        for part in path.split('.'):
-            outer, node = node, node.get(part) or {}
-        if isinstance(node, Mapping) and 'constructor' not in outer:
-            check_keys(path, node, known)
 
 
 def sharded_text(what: str) -> str:

@@ -28,11 +28,11 @@ def stated_size(
     pipeline that fixes the size, else from ``img_size`` of the backbone.
     """
     preprocessor = model.get('data_preprocessor') or {}
-    loader = (cfg or {}).get('train_dataloader') or {}
+    loader = (cfg or {}).get('train_dataloader')
     found = [
         as_size(_get(model.get('backbone'), 'img_size')),
-        *_crops(_pipeline(loader.get('dataset'))),
-        *_crops(_get(preprocessor, 'batch_augments') or ()),
+        *_crops(_pipeline(_get(loader, 'dataset'))),
+        *_crops(_list(_get(preprocessor, 'batch_augments'))),
         as_size(_get(preprocessor, 'size')),
     ]
     return next((size for size in reversed(found) if size), None)
@@ -55,8 +55,8 @@ def _pipeline(dataset: Any) -> Iterator[Any]:
     """Yield the transforms of a dataset, those of inner datasets first."""
     if isinstance(dataset, Mapping):
         yield from _pipeline(dataset.get('dataset'))
-        yield from dataset.get('pipeline') or ()
-    for inner in _get(dataset, 'datasets') or ():
+        yield from _list(dataset.get('pipeline'))
+    for inner in _list(_get(dataset, 'datasets')):
         yield from _pipeline(inner)
 
 
@@ -72,3 +72,8 @@ def _crops(transforms: Any) -> Iterator[Size | None]:
 
 def _get(cfg: Any, key: str) -> Any:
     return cfg.get(key) if isinstance(cfg, Mapping) else None
+
+
+def _list(value: Any) -> Sequence:
+    """Return what is a list; a wrong value is refused later, by name."""
+    return value if isinstance(value, (list, tuple)) else ()

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable, Mapping
 
+# What MMEngine's registries read in any config.
+OF_REGISTRY = {'type', '_scope_'}
+
 # What we offer, and how MMRazor, the authors (yzd-v/MGD) and others call it.
 # A key of ours counts where it is known, a text where its first word is.
 FOREIGN: dict[str, str] = {

@@ -102,5 +102,5 @@ def is_ours(hook: Any) -> bool:
 def _type_name(cfg: Any) -> str:
     """Return the bare class name that a config's `type` means."""
     kind = cfg.get('type', '') if isinstance(cfg, dict) else type(cfg)
-    name = kind if isinstance(kind, str) else kind.__name__
+    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
     return name.rpartition('.')[2]

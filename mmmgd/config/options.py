@@ -2,30 +2,13 @@
 
 import argparse
 import difflib
-import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from .checks import DEAD_KEYS
+from .checks import ALIKE, DEAD_KEYS, first_keys
 from .keys import offer
-
-# What the Runner and the tools read beside the Runner's own arguments.
-BESIDE = {
-    'activation_checkpointing',
-    'compile',
-    'efficient_conv_bn_eval',
-    'find_unused_parameters',
-    'model_wrapper_cfg',
-    'runner_type',
-    'strategy',
-    'sync_bn',
-    'tta_model',
-    'tta_pipeline',
-}
-# How alike a new key and its neighbour must be to be taken for a typing error.
-ALIKE = 0.85
 
 
 class Options(DictAction):
@@ -78,10 +61,8 @@ def override(cfg: Config, options: Mapping[str, Any]) -> None:
 
 
 def _check_first(cfg: Config, key: str) -> None:
-    from mmengine.runner import Runner
-
     first = key.partition('.')[0]
-    known = set(inspect.signature(Runner.__init__).parameters) | BESIDE
+    known = first_keys()
     if first in known or (first in DEAD_KEYS and first not in cfg):
         return
     if first not in cfg:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .checks import drop_absent_hooks
 from .crop import stated_size
 from .keys import close_names
 from .model import is_distilled, teacher_configs, with_preprocessor
@@ -43,6 +44,7 @@ def read_config(
         cfg.default_scope = package  # a headless one of MMPretrain
     if cfg_options:
         override(cfg, cfg_options)
+    drop_absent_hooks(cfg)
     _anchor_teacher(cfg, file.parent)
     _state_crop(cfg)
     return cfg

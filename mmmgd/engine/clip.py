@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from mmengine.optim import OptimWrapperDict
 from torch import nn
 
 
@@ -23,10 +22,7 @@ def clip_apart(optim_wrapper: Any, others: nn.Module) -> None:
         optim_wrapper: Of the Runner, built or not.
         others: Holds the parameters that are not the student's.
     """
-    if isinstance(optim_wrapper, OptimWrapperDict):
-        for wrapper in optim_wrapper.values():
-            clip_apart(wrapper, others)
-    elif getattr(optim_wrapper, 'clip_grad_kwargs', None):
+    if getattr(optim_wrapper, 'clip_grad_kwargs', None):
         clip = optim_wrapper.clip_func
         if getattr(clip, 'func', None) is _clip:
             clip = clip.args[0]  # of an earlier run of this optimizer

@@ -9,6 +9,8 @@ from mmengine.runner import BaseLoop, Runner
 
 # Where data sets keep the address of a file.
 PATHS = ('img_path', 'seg_map_path')
+# What a pipeline carries along until its samples are packed.
+IMAGE = {'img', 'img_path'}
 
 
 class DataError(RuntimeError):
@@ -47,6 +49,40 @@ def check_classes(train: Any, val: Any) -> None:
                 f'({len(theirs)}). Is a class folder missing or empty? Name '
                 'the classes in both: dataset=dict(metainfo=dict(classes=…)).'
             )
+
+
+def check_length(loader: Any) -> None:
+    """Refuse a loader that has no batch, with which nothing is trained.
+
+    Raises:
+        ValueError: Saying how many samples there are.
+    """
+    data: Any = getattr(loader, 'dataset', None)
+    if hasattr(data, '__len__') and not len(loader):
+        raise ValueError(
+            'Expected at least one batch in an epoch, but train_dataloader '
+            f'has {len(data)} samples, batch_size={loader.batch_size} and '
+            f'drop_last={loader.drop_last}. Name more data, or make '
+            'batches smaller.'
+        )
+
+
+def check_packed(batch: Any, part: str = 'train') -> None:
+    """Refuse a batch of samples that are as the pipeline's parts hand them on.
+
+    Args:
+        batch: What the data loader gives.
+        part: Of which loader.
+
+    Raises:
+        ValueError: Naming what is missing in the pipeline.
+    """
+    if isinstance(batch, dict) and 'inputs' not in batch and IMAGE & {*batch}:
+        raise ValueError(
+            f'Expected the pipeline of {part}_dataloader.dataset to end with '
+            'what packs (PackInputs, PackDetInputs, PackSegInputs), '
+            f'but its samples have the keys {sorted(batch)[:8]}.'
+        )
 
 
 def name_files(data: Any) -> None:

@@ -7,10 +7,7 @@ from typing import Any
 
 from mmengine.registry import MODELS
 
-from mmmgd.config import check_keys, close_names
-
-# What MMEngine's registries read in any config.
-OF_REGISTRY = {'type', '_scope_'}
+from mmmgd.config import OF_REGISTRY, check_keys, close_names
 
 
 def class_of(cfg: Mapping, name: str) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +82,7 @@ class Scene:
 
     def _end(self, action: Callable[[], object]) -> int:
         """Run it; what it prints and says at last is ``text``."""
-        for kind in (MMLogger, MessageHub, Visualizer):
+        for kind in (MMLogger, MessageHub, Visualizer, DefaultScope):
             kind._instance_dict.clear()  # as in a new process
         out, status = io.StringIO(), 0
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):

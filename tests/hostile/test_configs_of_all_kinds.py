@@ -92,6 +92,9 @@ def _dumped(suffix):
          config="custom_imports = dict(imports=['no_such_module'])"),
     Case('an unknown model', told='MGDDistil is not in',
          config="model = dict(type='mmmgd.MGDDistil')"),
+    Case('the plain student, and distill=None', good=lambda s: s.state(),
+         config="model = dict(_delete_=True, **_base_.model.student)\n"
+                'default_hooks = dict(distill=None)'),
     Case('no model', told='model', config='model = None'),
     Case('no optimizer', told='optim', config='optim_wrapper = None'),
     Case('no data', told='train_dataloader', config='train_dataloader = None'),

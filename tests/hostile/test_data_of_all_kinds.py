@@ -136,6 +136,27 @@ def _val(edit):
 train_dataloader = dict(batch_size=1, dataset=dict(indices=3))"""),
     Case('an unknown transform', told='NoFlip is not in', config="""
 train_dataloader = dict(dataset=dict(pipeline=[dict(type='NoFlip')]))"""),
+    Case('a whole batch only, and fewer images', fast=True,
+         told='has 48 samples, batch_size=100 and drop_last=True',
+         config='train_dataloader = dict(batch_size=100, drop_last=True)'),
+    Case('a pipeline that does not pack', fast=True,
+         told="train_dataloader.dataset to end.*PackInputs.*'img'",
+         config="train_dataloader = dict(dataset=dict(pipeline=["
+                "dict(type='LoadImageFromFile')]))"),
+    Case('a validation that does not pack', told='PackInputs',
+         config="val_dataloader = dict(dataset=dict(pipeline=["
+                "dict(type='LoadImageFromFile')]))"),
+    Case('no image at all', told='Found 0 files.*train_dataloader', config="""
+train_dataloader = dict(dataset=dict(data_root='none'))""",
+         before=lambda s: (s.folder / 'none/0').mkdir(parents=True)),
+    Case('an empty folder of a class in both sets', good=lambda s: (
+        _fine(s), '5' in s.log()),
+         **_folders(lambda f: (f / '5').mkdir())),
+    Case('images of two sizes', good=_fine, **_saved((40, 24, 3))),
+    Case('a link to nowhere', good=lambda s: s.state(),
+         **_folders(lambda f: (f / '2/0099.png').symlink_to('/nowhere'))),
+    Case('a folder among the images', good=_fine,
+         **_folders(lambda f: (f / '2/0099.png').mkdir())),
     Case('a transform with a wrong argument', told="prb", config="""
 train_dataloader = dict(dataset=dict(pipeline=[
     dict(type='LoadImageFromFile'), dict(type='RandomFlip', prb=1)]))"""),

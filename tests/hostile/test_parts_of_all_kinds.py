@@ -3,10 +3,25 @@
 import pytest
 import torch
 from cases import Case, play, table
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 pytest.importorskip('mmpretrain')
 TERM = 'model.distill.loss_mgd'
 HOOK = 'default_hooks = dict({})'
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module(force=True)
+class TwoOptimizers:
+    """Gives each half of the parameters an optimizer of its own."""
+
+    def __init__(self, optim_wrapper_cfg, paramwise_cfg=None):
+        pass
+
+    def __call__(self, model):
+        halves = [[*model.parameters()][i::2] for i in range(2)]
+        a, b = (OptimWrapper(torch.optim.SGD(h, lr=0.1)) for h in halves)
+        return OptimWrapperDict(a=a, b=b)
 
 
 def _fine(scene):
@@ -80,6 +95,16 @@ LR = 'optim_wrapper = dict(optimizer=dict(lr={}))'
          config="optim_wrapper = dict(type='ApexOptimWrapper')"),
     Case('an argument that SGD does not have', told="'betas'.*SGD",
          config='optim_wrapper = dict(optimizer=dict(betas=(0.9, 0.99)))'),
+    Case('a misspelled key of clip_grad', fast=True,
+         told="optim_wrapper.clip_grad.*'max_nrom'.*'max_norm'",
+         config='optim_wrapper = dict(clip_grad=dict(max_nrom=35))'),
+    Case('an optimizer that does not exist', told="SDG.*'SGD'",
+         config="optim_wrapper = dict(optimizer=dict(type='SDG'))"),
+    Case('several optimizers', told=r"one optimizer in.*several: \['a', 'b'\]",
+         config="optim_wrapper = dict(constructor='TwoOptimizers')"),
+    Case('the best of an unknown metric', fast=True,
+         told="save_best.*'accuracy/top9'.*accuracy/top1",
+         config=HOOK.format("checkpoint=dict(save_best='accuracy/top9')")),
     Case('training by iterations', good=lambda s: s.state('iter_2.pth'),
          config=HOOK.format('checkpoint=dict(by_epoch=False, interval=2)')
          + '\ntrain_cfg = dict(_delete_=True, by_epoch=False, max_iters=2)'),

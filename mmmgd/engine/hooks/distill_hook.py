@@ -13,6 +13,7 @@ from mmmgd.checkpoints.state_dicts import SECTION, is_state_dict, sub_state
 from mmmgd.config import check_config
 from mmmgd.engine.clip import clip_apart
 from mmmgd.engine.inputs import check_inputs
+from mmmgd.engine.optim import check_optimizer
 from mmmgd.engine.runner import check_not_sharded, model_of
 from mmmgd.engine.section import check_resumable, move_aside, restore
 from mmmgd.engine.student_file import write_student
@@ -67,6 +68,7 @@ class DistillHook(Hook):
         model.hooked = True
         if runner.rank == 0 and 'model' in runner.cfg:
             write_student(runner.cfg, runner.work_dir)
+        check_optimizer(runner)
         clip_apart(runner.optim_wrapper, model.terms)
         guard_mmengine()
         add_missing(runner)
