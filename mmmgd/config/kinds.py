@@ -28,6 +28,9 @@ BY_DEFAULT = {
     'list': {'list', 'dict', 'number', 'None'},
     'dict': {'dict', 'list', 'None'},
 }
+# Whose signatures mean what they say; a user's class may take more.
+CHECKED = {'mmmgd', 'mmcv', 'mmengine', 'torch'}
+CHECKED |= {'mmdet', 'mmpretrain', 'mmseg'}
 # What takes more than its annotation says; what this package checks itself.
 UNLIKE = {'loss_scale', 'norm_after_stage', 'patch_pad'}
 HOOK: set[str] | None = {'dict', 'None', 'object'}
@@ -125,7 +128,9 @@ def _parts(
 
 def _accepted(reader: Any, key: str) -> set[str] | None:
     """Return the kinds of value that a class takes; None if of any kind."""
-    if key in UNLIKE or reader.__module__.startswith('mmmgd.models'):
+    module = reader.__module__
+    checked = module.partition('.')[0] in CHECKED
+    if key in UNLIKE or not checked or module.startswith('mmmgd.models'):
         return None
     for function in _functions(reader):
         parameters = inspect.signature(function).parameters

@@ -1,0 +1,37 @@
+"""Values of the wrong kind, in MMEngine's classes and in the user's."""
+
+import pytest
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+from mmmgd.config.kinds import check_kinds
+
+
+@pytest.mark.parametrize(
+    ('config', 'path'),
+    [
+        (dict(optim_wrapper=dict(accumulative_counts='2')), 'accumulative'),
+        (dict(train_dataloader=dict(drop_last='False')), 'drop_last'),
+        (
+            dict(default_hooks=dict(timer=dict(type='IterTimerHook'), x=3)),
+            'default_hooks.x',
+        ),
+        (dict(randomness=dict(seed='3')), 'randomness.seed'),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_with_its_path(config, path):
+    with pytest.raises(ValueError, match=path):
+        check_kinds(Config(config))
+
+
+def test_a_class_of_the_user_may_take_more_than_it_writes():
+    @HOOKS.register_module(name='LooseHook', force=True)
+    class LooseHook(Hook):
+        def __init__(self, every: int = 1, where='auto') -> None: ...
+
+    hook = dict(type='LooseHook', every='2 epochs', where=3)
+    try:
+        check_kinds(Config(dict(custom_hooks=[hook])))
+    finally:
+        HOOKS.module_dict.pop('LooseHook')
