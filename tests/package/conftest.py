@@ -46,7 +46,7 @@ class Environment:
             env=env,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1800,
         )
         assert done.returncode == status, done.stdout + done.stderr
         return done
