@@ -4,6 +4,7 @@ Without this a number given as text is noticed where it is first used, which
 may be after an epoch, and the text ``'False'`` is true.
 """
 
+import difflib
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
@@ -32,7 +33,7 @@ BY_DEFAULT = {
 CHECKED = {'mmmgd', 'mmcv', 'mmengine', 'torch'}
 CHECKED |= {'mmdet', 'mmpretrain', 'mmseg'}
 # What takes more than its annotation says; what this package checks itself.
-UNLIKE = {'loss_scale', 'norm_after_stage', 'patch_pad'}
+UNLIKE = {'deformable_groups', 'loss_scale', 'norm_after_stage', 'patch_pad'}
 HOOK: set[str] | None = {'dict', 'None', 'object'}
 WORDS = {
     'bool': 'True or False',
@@ -66,11 +67,26 @@ def check_kinds(cfg: Config) -> None:
         loose = not found and is_loose(path)
         if loose:
             check_words(name, given, seen)
+        if found and 'type' in part:
+            _check_names(name, given, found)
         for key, value in given.items():
             kinds = [_accepted(reader, key) for reader in found]
             kinds += [kinds_of(path[-1], key)] if loose else []
             kinds += [HOOK] if name == 'default_hooks' else []
             _check('.'.join([*path, key]), value, kinds)
+
+
+def _check_names(path: str, part: Mapping, found: list) -> None:
+    """Refuse a misspelled key that a class would swallow in its kwargs."""
+    functions = [f for reader in found for f in _functions(reader)]
+    known = {k for f in functions for k in inspect.signature(f).parameters}
+    for key in part:
+        close = difflib.get_close_matches(key, known, 1, 0.85)
+        if close and key not in known | UNLIKE:
+            raise ValueError(
+                f'The config sets {path}.{key}, which nobody reads. Did you '
+                f'mean {close[0]!r}?'
+            )
 
 
 def _check_optimizer(kind: Any) -> None:
@@ -144,7 +160,11 @@ def _accepted(reader: Any, key: str) -> set[str] | None:
                 kinds = _of_hint(hint)
             if kinds is None or (kind_of(default) == 'object' and given):
                 return None
-            if 'dict' in kinds and reader is not Runner:
+            if (
+                'dict' in kinds
+                and inspect.isclass(reader)
+                and reader is not Runner
+            ):
                 kinds = kinds | {'None'}  # a part that is left out
             return kinds | {'object', *([kind_of(default)] if given else [])}
         if all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
