@@ -14,12 +14,11 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from mmengine.config import Config
-from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
 
-from .keys import OF_REGISTRY, check_keys, offer
+from .keys import OF_REGISTRY, check_keys
 from .loose import check_words, is_loose, kinds_of
-from .sections import CLOSED, readers
+from .sections import CLOSED, check_optimizer, readers
 
 # What a parameter without an annotation accepts, by the kind of its default.
 BY_DEFAULT = {
@@ -63,7 +62,7 @@ def check_kinds(cfg: Config) -> None:
         if found and found[0] in CLOSED:
             check_keys(name, given, inspect.signature(found[0]).parameters)
         if name == 'optim_wrapper.optimizer' and not found:
-            _check_optimizer(part.get('type'))
+            check_optimizer(part.get('type'))
         loose = not found and is_loose(path)
         if loose:
             check_words(name, given, seen)
@@ -87,15 +86,6 @@ def _check_names(path: str, part: Mapping, found: list) -> None:
                 f'The config sets {path}.{key}, which nobody reads. Did you '
                 f'mean {close[0]!r}?'
             )
-
-
-def _check_optimizer(kind: Any) -> None:
-    """Refuse an optimizer of which no registry knows: MMEngine names none."""
-    if isinstance(kind, str) and '.' not in kind:
-        raise ValueError(
-            'Expected optim_wrapper.optimizer.type to name an optimizer, but '
-            f'no registry has {kind!r}.{offer(kind, OPTIMIZERS.module_dict)}'
-        )
 
 
 def _check(path: str, value: Any, kinds: list[set[str] | None]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine import registry as registries
 from mmengine.optim import OptimWrapper
-from mmengine.registry import Registry
+from mmengine.registry import OPTIMIZERS, Registry
 from mmengine.runner import (
     EpochBasedTrainLoop,
     IterBasedTrainLoop,
@@ -18,6 +18,8 @@ from mmengine.runner import (
     ValLoop,
 )
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+
+from .keys import offer
 
 # Where the classes of a section are registered.
 REGISTRIES = {
@@ -160,3 +162,12 @@ def _find(registry: Registry, scope: str | None, name: str) -> Any:
                 return node.module_dict[name]
             node = node.parent
     return None
+
+
+def check_optimizer(kind: Any) -> None:
+    """Refuse an optimizer of which no registry knows: MMEngine names none."""
+    if isinstance(kind, str) and '.' not in kind:
+        raise ValueError(
+            'Expected optim_wrapper.optimizer.type to name an optimizer, but '
+            f'no registry has {kind!r}.{offer(kind, OPTIMIZERS.module_dict)}'
+        )
