@@ -78,6 +78,8 @@ def check_kinds(cfg: Config) -> None:
 def _check_names(path: str, part: Mapping, found: list) -> None:
     """Refuse a misspelled key that a class would swallow in its kwargs."""
     functions = [f for reader in found for f in _functions(reader)]
+    if not all(map(_is_checked, found)):
+        return
     known = {k for f in functions for k in inspect.signature(f).parameters}
     for key in part:
         close = difflib.get_close_matches(key, known, 1, 0.85)
@@ -134,9 +136,8 @@ def _parts(
 
 def _accepted(reader: Any, key: str) -> set[str] | None:
     """Return the kinds of value that a class takes; None if of any kind."""
-    module = reader.__module__
-    checked = module.partition('.')[0] in CHECKED
-    if key in UNLIKE or not checked or module.startswith('mmmgd.models'):
+    own = reader.__module__.startswith('mmmgd.models')
+    if key in UNLIKE or own or not _is_checked(reader):
         return None
     for function in _functions(reader):
         parameters = inspect.signature(function).parameters
@@ -160,6 +161,10 @@ def _accepted(reader: Any, key: str) -> set[str] | None:
         if all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
             return None
     return None
+
+
+def _is_checked(reader: Any) -> bool:
+    return reader.__module__.partition('.')[0] in CHECKED
 
 
 def _functions(reader: Any) -> Iterator[Any]:

@@ -28,9 +28,9 @@ def test_a_value_of_another_kind_is_refused_with_its_path(config, path):
 def test_a_class_of_the_user_may_take_more_than_it_writes():
     @HOOKS.register_module(name='LooseHook', force=True)
     class LooseHook(Hook):
-        def __init__(self, every: int = 1, where='auto') -> None: ...
+        def __init__(self, every: int = 1, where='auto', **others) -> None: ...
 
-    hook = dict(type='LooseHook', every='2 epochs', where=3)
+    hook = dict(type='LooseHook', every='2 epochs', where=3, everys=2)
     try:
         check_kinds(Config(dict(custom_hooks=[hook])))
     finally:
