@@ -71,8 +71,27 @@ def message_of(error: BaseException) -> str | None:
         part = next(filter(None, shown), '')
     elif not (part := _used(frames, whole)):
         return None
+    hint = _scope_hint(error, whole)
     return (
-        f'{type(error).__name__}: {_text(error)}{part} ({FLAG} shows where.)'
+        f'{type(error).__name__}: {_text(error)}{part}{hint} '
+        f'({FLAG} shows where.)'
+    )
+
+
+def _scope_hint(error: BaseException, whole: dict) -> str:
+    """Say that a config does not tell whose classes its names mean."""
+    if (
+        not whole
+        or whole.get('default_scope')
+        or not (
+            isinstance(error, KeyError)
+            and 'is not in the mmengine::' in str(error)
+        )
+    ):
+        return ''
+    return (
+        " The config has no default_scope: 'mmdet', 'mmpretrain' or 'mmseg' "
+        'says whose classes are meant.'
     )
 
 

@@ -124,13 +124,13 @@ def _check_first(cfg: Config) -> None:
     known = first_keys()
     hooks = cfg.get('default_hooks')
     named = hooks if isinstance(hooks, Mapping) else ()
-    for path, names, right in (
+    for path, names, right, alike in (
         # A tta_pipeline, which only a test reads, is like any other.
-        ('', cfg, known - {'tta_pipeline'}),
-        ('default_hooks.', named, DEFAULT_HOOKS),
+        ('', cfg, known - {'tta_pipeline'}, ALIKE),
+        ('default_hooks.', named, DEFAULT_HOOKS, ALIKE - 0.05),
     ):
         for key in set(names) - known - DEFAULT_HOOKS:
-            close = difflib.get_close_matches(key, right, 1, ALIKE)
+            close = difflib.get_close_matches(key, right, 1, alike)
             # val_evaluator_2 is a variable, val_evaluators is a mistake.
             if close and not key.startswith(f'{close[0]}_'):
                 raise ValueError(

@@ -18,6 +18,17 @@ from mmmgd.config.kinds import check_kinds
             'default_hooks.x',
         ),
         (dict(randomness=dict(seed='3')), 'randomness.seed'),
+        (dict(val_evaluator={}), 'val_evaluator'),
+        (dict(custom_hooks=[dict(type=3)]), 'custom_hooks.0.type'),
+        (dict(env_cfg=dict(mp_cfg=None)), 'env_cfg.mp_cfg'),
+        (
+            dict(
+                default_hooks=dict(
+                    checkpoint=dict(type='CheckpointHook', intervall=2)
+                )
+            ),
+            'default_hooks.checkpoint.intervall',
+        ),
     ],
 )
 def test_a_value_of_another_kind_is_refused_with_its_path(config, path):
