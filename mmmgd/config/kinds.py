@@ -45,7 +45,9 @@ def check_kinds(cfg: Config) -> None:
         _check_type(path, part)
         seen += found
         if found and found[0] in CLOSED:
-            check_keys(name, given, inspect.signature(found[0]).parameters)
+            # MMPretrain has `_delete` there, which does no harm.
+            public = {k: v for k, v in given.items() if k[0] != '_'}
+            check_keys(name, public, inspect.signature(found[0]).parameters)
         if name == 'optim_wrapper.optimizer' and not found:
             check_optimizer(part.get('type'))
         loose = not found and is_loose(path)

@@ -107,7 +107,7 @@ def _of_hint(hint: Any) -> set[str] | None:
         return None
     for types, kinds in (
         (NoneType, {'None'}),
-        (bool, {'bool'}),
+        (bool, {'bool', 'None'}),  # mmseg has such a config
         # Transforms say so of three numbers, too: one for each channel.
         ((int, float, Number), {'number', 'bool', 'list'}),
         ((str, Path), {'str'}),
