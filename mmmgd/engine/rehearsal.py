@@ -1,4 +1,4 @@
-"""Try the validation on one sample, before time is spent on training."""
+"""Try the validation on one batch, before time is spent on training."""
 
 import copy
 import logging
@@ -22,7 +22,7 @@ class RehearsalError(RuntimeError):
 
 @torch.no_grad()
 def rehearse(runner: Runner) -> None:
-    """Run the validation on its first sample, and forget the result.
+    """Run the validation on its first batch, and forget the result.
 
     The model is left as it was, and no random number is drawn.
 
@@ -41,21 +41,23 @@ def rehearse(runner: Runner) -> None:
     runner.model.eval()
     try:
         with isolated_rng(0), autocast(enabled=loop.fp16):
-            batch = loop.dataloader.collate_fn([data[0]])
+            # Of the usual size: a model need not accept a single sample.
+            count = min(loop.dataloader.batch_size or 1, len(data))
+            batch = loop.dataloader.collate_fn([data[i] for i in range(count)])
             check_packed(batch, 'val')
             outputs = runner.model.val_step(batch)
             evaluator.process(data_samples=outputs, data_batch=batch)
     except Exception as error:
         raise RehearsalError(
-            'The validation would fail. On its first sample: '
+            'The validation would fail. On its first batch: '
             f'{type(error).__name__}: {str(error).strip()}'
         ) from error
     finally:
         runner.model.train(was_training)
-    _check_best(runner, evaluator)
+    _check_best(runner, evaluator, count)
 
 
-def _check_best(runner: Runner, evaluator: Evaluator) -> None:
+def _check_best(runner: Runner, evaluator: Evaluator, count: int) -> None:
     """Refuse to choose files by a metric that there is none."""
     wanted = {
         key
@@ -66,9 +68,9 @@ def _check_best(runner: Runner, evaluator: Evaluator) -> None:
     }
     found: dict[str, Any] = {}
     if wanted and runner.world_size == 1:
-        logging.disable(logging.CRITICAL)  # of one image only
+        logging.disable(logging.CRITICAL)  # of a few images only
         with suppress(Exception), redirect_stdout(StringIO()):
-            found = evaluator.evaluate(1)
+            found = evaluator.evaluate(count)
         logging.disable(logging.NOTSET)
     if found and wanted - found.keys():
         raise RehearsalError(

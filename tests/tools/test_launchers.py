@@ -86,6 +86,8 @@ def test_other_launchers_say_that_they_need_a_gpu(
 ):
     group = sys.modules['_group']
     monkeypatch.setattr(group, 'get_device', lambda: 'cpu')
+    for name in group.LAUNCHED['slurm']:
+        monkeypatch.setenv(name, '1')
     with pytest.raises(SystemExit, match='--launcher slurm needs a GPU'):
         train.main(
             ['tiny.py', '--launcher', 'slurm', '--work-dir', str(tmp_path)]

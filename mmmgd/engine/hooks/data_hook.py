@@ -28,7 +28,7 @@ class DataHook(Hook):
         labels: Refuse labels that the model has no class for. On a GPU one
             would end the run with an assert that names nothing.
         files: Name the file of a sample that cannot be read.
-        rehearse: Try the validation on one sample before step 1.
+        rehearse: Try the validation on one batch before step 1.
     """
 
     def __init__(
