@@ -78,8 +78,9 @@ LR = 'optim_wrapper = dict(optimizer=dict(lr={}))'
          config=HOOK.format("distill=dict(priority='LOWEST')")),
     Case('an unknown priority', told='LOWESTT',
          config=HOOK.format("distill=dict(priority='LOWESTT')")),
-    Case('an unknown argument of a hook', told="wieghts.*'weights'", config=HOOK.format(
-        "finite=dict(type='mmmgd.FiniteHook', wieghts=False)")),
+    Case('an unknown argument of a hook', told="wieghts.*'weights'",
+         config=HOOK.format(
+             "finite=dict(type='mmmgd.FiniteHook', wieghts=False)")),
     Case('an average of the weights', good=_fine,
          config="custom_hooks = [dict(type='EMAHook')]"),
     Case('a checkpoint every three steps', config=HOOK.format(
