@@ -61,7 +61,7 @@ def _try_many(scene, count):
     assert not scene.steps
     assert not {'bare', 'silent'} & ends.keys()
     # docs/reliability.md names those that do not end well yet.
-    assert len(wrong) <= max(1, count // 25), '\n'.join(
+    assert len(wrong) <= max(1, count // 50), '\n'.join(
         f'{k}: {v}' for k, v in wrong.items()
     )
 
