@@ -8,40 +8,22 @@ data sets have no files.
 
 import copy
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, partial, partialmethod
-from importlib import import_module
-from types import SimpleNamespace
+from functools import cache
 from typing import Any
-from unittest import mock
 
-import torch
 from cases import ROOT, Scene
-from mmdet.evaluation.metrics import coco_metric
-from mmengine.dataset import BaseDataset
-from mmengine.model import BaseModule, PretrainedInit, initialize
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
-from small_models import classifier, distiller
+from descriptions import difference
+from stand_ins import Reached, stand_ins
 
-import mmmgd.compat  # noqa: F401  # isort: skip  (mmrazor needs its repairs)
-
-from mmrazor.models.algorithms.distill.configurable import (
-    single_teacher_distill,
-)
-
-from mmmgd.config import is_distilled, read_config
-from mmmgd.teacher import build
-from mmmgd.teacher.teacher import Teacher
+from mmmgd.config import read_config
 
 CONFIGS = sorted(
     str(path.relative_to(ROOT / 'configs'))
     for path in (ROOT / 'configs').rglob('*.py')
     if not path.name.startswith('_')
 )
-for package in ('mmdet', 'mmpretrain', 'mmseg'):
-    import_module(f'{package}.datasets')
 # Where keys are names that the user chooses.
 OWN_NAMES = {'model.distill', 'model.teacher'}
 OTHER = {str: 3, dict: [{}], list: {'a': 1}, tuple: {'a': 1}, type(None): 'x'}
@@ -120,10 +102,6 @@ def _keys(node: Any, path: tuple = ()) -> Iterator[tuple]:
             yield from _keys(value, (*path, key))
 
 
-class Reached(BaseException):
-    """The training would begin."""
-
-
 def outcome(scene: Scene, mutant: Mutant) -> tuple[str, str]:
     """Try a mutant; return how it ends, and what was said or has changed."""
     of_model = mutant.path[0] in ('model', 'data_preprocessor')
@@ -169,147 +147,3 @@ def _begin(scene: Scene, cfg: dict, of_model: bool) -> Any:
         except Exception as error:
             scene.text = f'Traceback {type(error).__name__}: {error}'
     return None
-
-
-def stand_ins(of_model: bool) -> ExitStack:
-    """Patch away files, weights, and the loop.
-
-    Args:
-        of_model: Whether the model itself is built, not a small one.
-    """
-    real = Runner.build_model
-
-    def build_model(self: Any, model: Any) -> Any:
-        if of_model:
-            with torch.device('meta'):
-                return real(self, model)
-        small = distiller() if is_distilled(self.cfg) else classifier()
-        return real(self, dict(copy.deepcopy(small), _scope_='mmpretrain'))
-
-    def reach(loop: Any) -> None:
-        raise Reached(look(loop.runner))
-
-    stack = ExitStack()
-    for owner, name, stand_in in (
-        (Runner, 'build_model', build_model),
-        (Runner, 'wrap_model', lambda self, cfg, model: model),
-        (torch, 'linspace', partial(torch.linspace, device='cpu')),
-        (build, 'torch', SimpleNamespace(device=nullcontext)),
-        (Teacher, 'load', partialmethod(_load, Teacher.load)),
-        (single_teacher_distill, 'load_checkpoint', lambda *_, **kw: None),
-        (Teacher, 'listen', lambda self, student: None),
-        (Runner, '_init_model_weights', _initialise),
-        (PretrainedInit, '__call__', lambda self, module: None),
-        (coco_metric, 'get_local_path', lambda path, **kw: nullcontext(path)),
-        (coco_metric, 'COCO', lambda path: None),
-        (EpochBasedTrainLoop, 'run', reach),
-        (IterBasedTrainLoop, 'run', reach),
-        (BaseDataset, '__len__', lambda self: 64),
-        *((cls, 'full_init', _no_files) for cls in _with_files()),
-    ):
-        stack.enter_context(mock.patch.object(owner, name, stand_in))
-    return stack
-
-
-def _load(teacher: Any, real: Callable) -> None:
-    """Load no file, but refuse what is none."""
-    if not (
-        isinstance(teacher.checkpoint, str) or teacher.checkpoint is False
-    ):
-        real(teacher)
-
-
-def _initialise(runner: Any) -> None:
-    """Let each module be initialised as its config says, without loading."""
-    for module in runner.model.modules():
-        if getattr(type(module), 'init_weights', 0) != BaseModule.init_weights:
-            continue  # in a way of its own, on weights
-        cfg = copy.deepcopy(module.init_cfg) or []
-        for one in cfg if isinstance(cfg, list) else [cfg]:
-            initialize(module, one)
-
-
-def _no_files(data: Any) -> None:
-    data.data_list, data._fully_initialized = [{}] * 64, True
-
-
-def _with_files() -> list[type]:
-    every, found = [BaseDataset], []
-    while every:
-        cls = every.pop()
-        every += cls.__subclasses__()
-        found += [cls] if 'full_init' in vars(cls) else []
-    return found
-
-
-PARTS = [
-    'model',
-    'optim_wrapper',
-    'param_schedulers',
-    'train_loop',
-    'val_loop',
-    'hooks',
-    'visualizer',
-    'log_processor',
-    '_load_from',
-    '_resume',
-    'work_dir',
-]
-# What differs from run to run: times, folders, canvases, seeds.
-UNSEEN = (
-    r'cfg|message_hub|_?runner|timestamp|experiment_name|_instance_name|'
-    r'json_log_path|.*seed|_?visualizer|.*_save_.*|.*(fig|ax)_save.*|.*_dir'
-)
-
-
-def look(runner: Any) -> dict:
-    """Describe all that a Runner holds, so that it can be compared."""
-    return {part: _look(getattr(runner, part, None), set()) for part in PARTS}
-
-
-def _look(one: Any, seen: set) -> Any:
-    if one is None or isinstance(one, (bool, int, float, str)):
-        return one
-    if isinstance(one, dict):
-        return _looks(one, seen)
-    if isinstance(one, (list, tuple)):
-        return [_look(v, seen) for v in one]
-    if isinstance(one, torch.Tensor):
-        return [str(one.dtype), [*one.shape], one.requires_grad]
-    if isinstance(one, (type, Callable)) and not hasattr(one, 'forward'):
-        if isinstance(one, partial):
-            return _look([one.func, one.args, one.keywords], seen)
-        if not hasattr(one, '__dict__') or hasattr(one, '__qualname__'):
-            return getattr(one, '__qualname__', type(one).__name__)
-    if id(one) in seen or isinstance(one, Runner):
-        return type(one).__name__
-    seen.add(id(one))
-    inner = _looks(getattr(one, '__dict__', {}), seen)
-    return {'class': type(one).__qualname__, **inner}
-
-
-def _looks(items: dict, seen: set) -> dict:
-    return {
-        str(key): _look(value, seen)
-        for key, value in items.items()
-        if not re.fullmatch(UNSEEN, str(key))
-    }
-
-
-def difference(one: Any, other: Any, path: str = '') -> str:
-    """Return the first place where two descriptions differ; '' if none."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        if one.keys() != other.keys():
-            return f'{path}: {sorted(one.keys() ^ other.keys())}'
-        pairs: Any = [(k, one[k], other[k]) for k in one]
-    elif isinstance(one, list) and isinstance(other, list):
-        if len(one) != len(other):
-            return f'{path}: {len(one)} and {len(other)}'
-        pairs = [
-            (i, a, b) for i, (a, b) in enumerate(zip(one, other, strict=True))
-        ]
-    else:
-        same = one == other and isinstance(one, str) == isinstance(other, str)
-        return '' if same else f'{path}: {one!r} and {other!r}'
-    found = (difference(a, b, f'{path}.{k}') for k, a, b in pairs)
-    return next(filter(None, found), '')
