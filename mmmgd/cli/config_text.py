@@ -19,12 +19,14 @@ class Names(NamedTuple):
         checkpoint: Weights of the teacher; None means the published ones.
         empty_clip: Whether the student has a ``clip_grad`` of None, which
             MMEngine merges no dict into.
+        dead: Keys of the student's config that MMEngine never reads.
     """
 
     student: str
     teacher: str
     checkpoint: str | None
     empty_clip: bool = False
+    dead: Sequence[str] = ()
 
 
 def config_text(names: Names, chosen: Proposal, head: Sequence[str]) -> str:
@@ -62,6 +64,11 @@ def config_text(names: Names, chosen: Proposal, head: Sequence[str]) -> str:
             norm = dict(_delete_=True, **norm)
         lines += _comments([why['clip_grad']], '')
         lines.append(f'optim_wrapper = {literal(dict(clip_grad=norm))}')
+    for key in names.dead:
+        unread = (
+            f"The student's `{key}` is of MMCV 1.x; MMEngine never reads it."
+        )
+        lines += [*_comments([unread], ''), f'{key} = None']
     lines += [
         "default_hooks = dict(distill=dict(type='mmmgd.DistillHook'))",
         '',

@@ -15,6 +15,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmmgd.checkpoints.atomic import write
 from mmmgd.config import (
+    dead_keys,
     is_distilled,
     read_config,
     stated_size,
@@ -66,6 +67,11 @@ def main(argv: list[str]) -> int:
             ' yet. Training is refused without it.'
         )
     names, texts = _names(args.out, args.student, cfg, source)
+    chosen.unknown += [
+        f"What the student's `{key}` is meant to do: it is a key of MMCV 1.x "
+        'that MMEngine never reads, so it is set to None.'
+        for key in names.dead
+    ]
     head = facts(task, *sides) + quality
     origin = 'Written by `python -m mmmgd new`, to be read and edited.'
     texts[args.out] = config_text(names, chosen, [origin, *head])
@@ -196,7 +202,8 @@ def _names(
         teacher = f'{out.stem}_teacher.py'
         texts[out.with_name(teacher)] = source.cfg.pretty_text
     empty_clip = 'clip_grad' in (cfg.get('optim_wrapper') or {})
-    return Names(base, teacher, source.checkpoint, empty_clip), texts
+    names = Names(base, teacher, source.checkpoint, empty_clip, dead_keys(cfg))
+    return names, texts
 
 
 def _seen_from(out: Path, name: str) -> str:

@@ -6,6 +6,7 @@ from .checks import (
     SHARDED,
     STUDENT_FILE,
     check_config,
+    dead_keys,
     sharded_text,
 )
 from .crop import Size, as_size, stated_size
@@ -37,6 +38,7 @@ __all__ = [
     'check_keys',
     'close_names',
     'copy_config',
+    'dead_keys',
     'drop_own_hooks',
     'find_config',
     'is_distilled',

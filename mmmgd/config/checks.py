@@ -75,14 +75,13 @@ def check_config(cfg: Config) -> None:
     _check_first(cfg)
     check_counts(cfg)
     check_kinds(cfg)
-    for key, replacement in DEAD_KEYS.items():
-        if _is_dead(cfg, key):
-            raise ValueError(
-                f'The config sets {key!r}, a key of MMCV 1.x that MMEngine '
-                'never reads: its effect would be silently off. Write '
-                f'{replacement} instead, and remove {key!r} (or set it to '
-                'None where a base config brings it).'
-            )
+    if dead := dead_keys(cfg):
+        raise ValueError(
+            f'The config sets {dead[0]!r}, a key of MMCV 1.x that MMEngine '
+            'never reads: its effect would be silently off. Write '
+            f'{DEAD_KEYS[dead[0]]} instead, and remove {dead[0]!r} (or set it '
+            'to None where a base config brings it).'
+        )
     if is_distilled(cfg) and not any(is_ours(h) for h in _hooks(cfg)):
         raise ValueError(
             "The model is mmmgd.MGDDistill, but the config has no 'mmmgd."
@@ -160,6 +159,11 @@ def _sharded(cfg: Config) -> str:
         return f'runner_type={cfg.runner_type!r}'
     strategy = cfg.get('strategy')
     return f'strategy={strategy.get("type")!r}' if strategy else ''
+
+
+def dead_keys(cfg: Config) -> list[str]:
+    """Return the keys of MMCV 1.x that a config sets and nobody reads."""
+    return [key for key in DEAD_KEYS if _is_dead(cfg, key)]
 
 
 def _is_dead(cfg: Config, key: str) -> bool:

@@ -1,11 +1,11 @@
-"""``python -m mmmgd new``: the config it writes, and what it refuses."""
+"""``python -m mmmgd new``: the config it writes, and what it says."""
 
 from pathlib import Path
 
 import pytest
 
 from mmmgd.__main__ import main
-from mmmgd.config import read_config
+from mmmgd.config import check_config, read_config
 
 
 def _assert_trains(cfg, run):
@@ -135,6 +135,17 @@ def test_a_teacher_with_the_students_classes_and_with_others(
     assert 'Classes: the same in both' in out
     _, out = new(plain(**{key: list('dcba')}), 'wide.pth', '--force')
     assert 'Classes: others in the teacher' in out
+
+
+def test_a_key_that_nobody_reads_is_told_and_unset(new, plain, teacher):
+    """The student states `runner`, as configs of LRASPP do."""
+    runner = dict(type='IterBasedRunner', max_iters=320000)
+    cfg, said = new(plain(runner=runner), 'wide.pth')
+    assert cfg.runner is None
+    check_config(cfg)
+    assert "What the student's `runner` is meant to do" in ' '.join(
+        said.split()
+    )
 
 
 def test_a_clip_of_none_is_replaced(new, plain, teacher):
