@@ -16,8 +16,6 @@ from mmengine.registry import MODELS, DefaultScope
 from mmmgd.checkpoints.atomic import write
 from mmmgd.config import (
     dead_keys,
-    is_distilled,
-    read_config,
     stated_size,
     whole_model,
 )
@@ -32,14 +30,14 @@ from mmmgd.teacher.build import build_frozen
 
 from .config_text import Names, config_text
 from .quality import measured
-from .sources import Source, find_teacher
+from .sources import Source, find_teacher, read_student
 from .summary import facts, summary
 
 
 def main(argv: list[str]) -> int:
     """Write a config, and say why it is as it is."""
     args = make_parser().parse_args(argv)
-    cfg = _read_student(args.student)
+    cfg = read_student(args.student)
     source = find_teacher(args.teacher, args.teacher_checkpoint)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
         trains = first_step(cfg) if args.data else None
@@ -145,18 +143,6 @@ def make_parser() -> argparse.ArgumentParser:
         '--force', action='store_true', help='overwrite files that exist'
     )
     return parser
-
-
-def _read_student(name: str) -> Config:
-    cfg = read_config(name)
-    if is_distilled(cfg):
-        raise ValueError(
-            f'Expected the config of a plain student, but {name} trains with '
-            'a teacher already. Name the config that it is based on.'
-        )
-    if 'model' not in cfg:
-        raise ValueError(f'Expected a `model` in {name}, but it has none.')
-    return cfg
 
 
 def _student(cfg: Config) -> Side:

@@ -12,6 +12,7 @@ from mmmgd.checkpoints.reading import CheckpointError, read_file
 from mmmgd.config import (
     STUDENT_FILE,
     close_names,
+    is_distilled,
     package_configs,
     read_config,
     student_config,
@@ -44,6 +45,23 @@ class Source(NamedTuple):
         if name is None or '://' in name:
             return False
         return not Path(name).expanduser().is_file()
+
+
+def read_student(name: str) -> Config:
+    """Read the config of a plain student.
+
+    Raises:
+        ValueError: If it has a teacher, or no model.
+    """
+    cfg = read_config(name)
+    if is_distilled(cfg):
+        raise ValueError(
+            f'Expected the config of a plain student, but {name} trains with '
+            'a teacher already. Name the config that it is based on.'
+        )
+    if 'model' not in cfg:
+        raise ValueError(f'Expected a `model` in {name}, but it has none.')
+    return cfg
 
 
 def find_teacher(name: str, checkpoint: str | None = None) -> Source:
