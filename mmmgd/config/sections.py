@@ -3,7 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from importlib import import_module
 from typing import Any
 
@@ -152,8 +152,9 @@ def _classes(section: str, part: Mapping) -> list[Any]:
 
 def _find(registry: Registry, scope: str | None, name: str) -> Any:
     """Look for a name in the registry of a scope, then in those above it."""
-    with suppress(ImportError):  # building will tell
-        if scope:
+    # What packages print while they are imported is no part of a report.
+    with suppress(ImportError), redirect_stdout(sys.stderr):
+        if scope:  # what is missing, building will tell
             import_module(f'{scope}.registry')
         node: Any = registry.children.get(scope, registry)
         while node is not None:
