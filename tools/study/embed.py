@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from .lines import read
+from .lines import results
 from .reading import read_study
 from .summary import markdown
 from .table import tables
@@ -29,7 +29,7 @@ def embed(text: str, root: Path) -> str:
 
     def table_of(match: re.Match) -> str:
         study = read_study(root / match['file'])
-        for table in tables(study, read(study.lines)):
+        for table in tables(study, results(study)):
             if table.task == match['task']:
                 return f'{match[1]}{markdown(study, table)}\n{match[4]}'
         raise ValueError(

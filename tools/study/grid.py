@@ -116,6 +116,8 @@ class Study:
             'validation' reads the last validation of the training, on images
             held out of the training data: for choosing hyper-parameters.
         tuning: Study files whose results chose this one's settings.
+        lines_of: Study files, relative to this one, whose lines of the same
+            tasks and methods count here, too.
         claims: Pairs of a method and a baseline: what was hoped for, said
             first, come true or not.
         pictures: Files that the report shows, with what is said of each.
@@ -129,6 +131,7 @@ class Study:
     baselines: Sequence[str] = ()
     split: str = 'test'
     tuning: Sequence[str] = ()
+    lines_of: Sequence[str] = ()
     claims: Sequence[Sequence[str]] = ()
     pictures: Mapping[str, str] = field(default_factory=dict)
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .grid import TEACHER, Study
+
 Line = dict[str, Any]
 FIELDS = ('task', 'method', 'seed', 'metric', 'value', 'settings', 'code')
 
@@ -29,6 +31,16 @@ def append(file: Path, line: Line) -> None:
         out.write(text.encode())
         out.flush()
         os.fsync(out.fileno())
+
+
+def results(study: Study) -> list[Line]:
+    """Read the lines of a study, and those that count for it, too."""
+    found = read(study.lines)
+    known = {TEACHER, *study.methods}
+    for name in study.lines_of:
+        others = read((study.file.parent / name).with_suffix('.jsonl'))
+        found += [line for line in others if line['method'] in known]
+    return found
 
 
 def read(file: Path) -> list[Line]:

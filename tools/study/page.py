@@ -9,7 +9,7 @@ from mmmgd.report import html
 from . import figures
 from .curves import mean_curve, minutes_of, steps_to
 from .grid import TEACHER, Study
-from .lines import read
+from .lines import results
 from .summary import (
     cells,
     notes,
@@ -29,7 +29,7 @@ def page(study: Study, failures: Mapping[str, str]) -> str:
         study: Its lines are read from beside the study file.
         failures: Cells that failed in this run, with the reason.
     """
-    lines = read(study.lines)
+    lines = results(study)
     found = tables(study, lines)
     said = ''.join(
         f'<li>{_bold(text)}</li>' for text in verdicts(study, found)

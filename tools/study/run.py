@@ -103,7 +103,7 @@ class Run:
         self.plans: dict[str, Plan] = {}
         self.trainings: dict[str, Running] = {}
         self.seconds: list[float] = []
-        self.there = lines.read(study.lines)
+        self.there = lines.results(study)
 
     def all(self) -> dict[str, str]:
         """Train backbones and teachers, then the students.
@@ -128,7 +128,7 @@ class Run:
         """Return the tasks whose teacher is not good enough, with why."""
         values = {
             line['task']: line['value']
-            for line in lines.read(self.study.lines)
+            for line in lines.results(self.study)
             if line['method'] == TEACHER
         }
         closed = {}

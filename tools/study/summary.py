@@ -7,7 +7,7 @@ from mmmgd.report import html
 
 from .compare import MIN_SEEDS
 from .grid import Study
-from .lines import Line, read
+from .lines import Line, read, results
 from .reading import read_study
 from .table import Row, Table, comparisons, tables
 
@@ -24,7 +24,7 @@ def summarize(study: Study, failures: Mapping[str, str]) -> str:
         study: Its lines are read from beside the study file.
         failures: Cells that failed in this run, with the reason.
     """
-    lines = read(study.lines)
+    lines = results(study)
     found = tables(study, lines)
     parts = [HEAD, f'# {study.name}', study.question.strip()]
     parts += ['\n'.join(f'- {text}' for text in verdicts(study, found))]

@@ -172,3 +172,19 @@ def test_tables_in_documents_are_those_of_the_lines(study):
 
 def test_the_summary_of_nothing(study):
     assert '0 of 18 cells have run' in summarize(study, {})
+
+
+def test_lines_of_another_study_count_where_this_one_has_the_method(study):
+    other = study.file.with_name('other.yaml')
+    other.write_text(STUDY + '  more: {title: another, config: d.py}\n')
+    for one in [*all_lines(), line('more', 0, 1.0), line('teacher', 0, 95.0)]:
+        lines.append(read_study(other).lines, one)
+    file = study.file
+    file.write_text(STUDY + 'lines_of: [other.yaml]\n')
+    study = read_study(file)
+    found = lines.results(study)
+    assert {x['method'] for x in found} == {'teacher', *VALUES}
+    own = line('mgd', 6, 93.0)
+    lines.append(study.lines, own)
+    assert lines.results(study) == [own, *found]
+    assert '91.13 ± 1.13' in summarize(study, {})

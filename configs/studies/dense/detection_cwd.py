@@ -1,0 +1,14 @@
+# Channel-wise divergence of the five levels.
+_base_ = 'detection_mgd.py'
+
+model = dict(
+    distill=dict(
+        _delete_=True,
+        loss_cwd=dict(
+            points=[f'neck.fpn_convs.{i}.conv' for i in range(5)],
+            loss=dict(
+                type='mmmgd.ChannelWiseDivergence', tau=1, loss_weight='auto'
+            ),
+        ),
+    )
+)
