@@ -4,7 +4,7 @@ import datetime
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,14 @@ class Plan:
         cell: What to train.
         digests: 'settings', 'code', 'data' and 'teacher' of its line.
         export: Of what others start or learn from: the file they read.
+        logging: Overrides that change what is logged, and no result.
     """
 
     study: Study
     cell: Cell
     digests: Mapping[str, str | None]
     export: Path | None = None
+    logging: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -97,7 +99,11 @@ class Plan:
         }
 
     def _options(self) -> list[str]:
-        values = {**self.cell.overrides, 'randomness.seed': self.cell.seed}
+        values = {
+            **self.cell.overrides,
+            'randomness.seed': self.cell.seed,
+            **self.logging,
+        }
         return [
             '--cfg-options',
             *(f'{k}={_word(v)}' for k, v in values.items()),

@@ -12,10 +12,16 @@ def mean_curve(row: Row) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         Steps with shape (n,), values with shape (seeds, n): of the steps that
-        all seeds have.
+        all seeds have. Step 0 was no step: old lines had it for want of one.
     """
     curves = [
-        dict(zip(line['curve']['step'], line['curve']['value'], strict=True))
+        {
+            step: value
+            for step, value in zip(
+                line['curve']['step'], line['curve']['value'], strict=True
+            )
+            if step > 0
+        }
         for line in row.lines.values()
         if line.get('curve')
     ]

@@ -23,6 +23,9 @@ from .page import page
 from .reading import read_study
 from .summary import summarize
 
+# Validations are logged by epoch, which is 0 in a loop by iteration.
+BY_EPOCH = 'default_hooks.logger.log_metric_by_epoch'
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run what is missing; the exit status is 1 if a cell failed."""
@@ -167,7 +170,9 @@ class Run:
         except Exception as error:  # a config can fail in any way
             self.failures[cell.name] = f'{type(error).__name__}: {error}'
             return
-        plan = Plan(self.study, cell, digests, export)
+        has_logger = 'logger' in cfg.get('default_hooks', {})
+        logging = {BY_EPOCH: False} if has_logger else {}
+        plan = Plan(self.study, cell, digests, export, logging)
         there = (
             any(_is_of(cell, line) for line in self.there)
             if plan.is_given  # a teacher may come with the study

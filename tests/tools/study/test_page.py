@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 from study import lines
-from study.curves import steps_to
+from study.curves import mean_curve, steps_to
 from study.page import page
 from study.reading import read_study
 from study.summary import cells
@@ -135,6 +135,13 @@ def test_hopes_that_did_not_come_true_are_said(study):
 )
 def test_steps_to_a_value_are_read_off_the_curve(target, steps):
     assert steps_to([10, 20], [80.0, 90.0], target) == steps
+
+
+def test_a_validation_without_its_step_is_no_point_of_the_curve(study):
+    curve = {'step': [0, 7], 'value': [1.0, 2.0]}
+    (table,) = tables(study, [line('mgd', 0, 90.0, curve=curve)])
+    steps, values = mean_curve(table.rows[0])
+    assert (steps.tolist(), values.tolist()) == ([7], [[2.0]])
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason='no chromium here')

@@ -51,3 +51,19 @@ def test_an_unknown_choice_is_named(run, kind):
     run.args = parse(['study.yaml', f'--{kind}', 'god', 'alone'])
     failed = run.all()
     assert f"unknown {kind[:-1]} 'god'" in failed[f'--{kind} god']
+
+
+@pytest.mark.parametrize(
+    ('hooks', 'said'),
+    [("dict(logger=dict(type='LoggerHook'))", True), ('dict()', False)],
+)
+def test_validations_are_logged_by_step_where_there_is_a_logger(
+    run, tmp_path, hooks, said
+):
+    text = f'model = dict()\ndefault_hooks = {hooks}\n'
+    (tmp_path / 'none.py').write_text(text)
+    for cell in run.study.cells({}):
+        run._add(cell)
+    stages = run.plans['good/alone/seed-0'].stages
+    word = 'default_hooks.logger.log_metric_by_epoch=False'
+    assert [word in stage.command for stage in stages] == [said, said]
