@@ -55,8 +55,5 @@ default_hooks = dict(
 )
 log_processor = dict(by_epoch=False, window_size=43)
 # In tools/, from where train.py and test.py import it.
-custom_imports = dict(
-    imports=['study.channels_last'], allow_failed_imports=True
-)
-custom_hooks = [dict(type='ChannelsLastHook')]
+custom_hooks = [dict(type='mmmgd.ChannelsLastHook')]
 randomness = dict(seed=0)

@@ -85,6 +85,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument('--teacher-dtype', help="of Teacher: 'bfloat16', ...")
     parser.add_argument('--compile', action='store_true', help='of Teacher')
+    parser.add_argument(
+        '--channels-last',
+        choices=['ours', 'all'],
+        help="memory format of our models, or of MMRazor's, too",
+    )
     parser.add_argument('--amp', action='store_true', help='autocast, all')
     parser.add_argument(
         '--tf32', action='store_true', help='of products of matrices, on GPUs'
@@ -114,6 +119,7 @@ def measure(cfg: Config, args: argparse.Namespace) -> dict:
         amp=args.amp,
         teacher_dtype=args.teacher_dtype,
         compile=args.compile,
+        channels_last=args.channels_last,
         seconds=median(seconds),
         runs=seconds,
         peak_operations_per_second=peak,

@@ -3,6 +3,7 @@
 import argparse
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -24,12 +25,16 @@ def build(
     """Build what is timed, by name; ``only`` one model if named."""
     options = dict(dtype=args.teacher_dtype, compile=args.compile)
     ours = build_ours(cfg, **options).to(args.device)
+    if args.channels_last:
+        _channels_last(ours)
     batch = make_batch(
         cfg.default_scope, args.images, tuple(args.size), args.device
     )
     models: dict[str, nn.Module] = {'step': ours, 'student': ours.student}
     if args.against and only in (None, 'mmrazor'):
         models['mmrazor'] = build_mmrazor(cfg, ours).to(args.device)
+        if args.channels_last == 'all':
+            _channels_last(models['mmrazor'])
     if only:
         models = {only: models[only]}
     optimizers = {name: optimizer_of(model) for name, model in models.items()}
@@ -85,6 +90,10 @@ def _connectors(
             feature.grad = None
 
     return run
+
+
+def _channels_last(model: Any) -> None:
+    model.to(memory_format=torch.channels_last)
 
 
 def _autocast(args: argparse.Namespace) -> torch.autocast:

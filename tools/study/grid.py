@@ -3,7 +3,7 @@
 import difflib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,8 @@ class Task:
         title: As a reader calls it.
         metric: The number that is compared.
         data: Files and folders that the trainings read.
-        overrides: Values that replace those of each method's config.
+        overrides: Values that replace those of each method's config, and
+            none of a teacher's.
         methods: Which methods to compare. None: all.
         prepare: What teachers and students start from, by name: trained
             before all, once, where its checkpoint is not there.
@@ -155,7 +156,8 @@ class Study:
         for name, task in self.tasks.items():
             for method, entry in task.before():
                 seed = (entry.seeds or self.seeds)[0]
-                (cell,) = _cells(name, task, method, entry, seed)
+                own = replace(task, overrides={})  # the students' alone
+                (cell,) = _cells(name, own, method, entry, seed)
                 assert entry.checkpoint is not None
                 file = Path(entry.checkpoint.format(task=name))
                 rounds[method == TEACHER].setdefault(file, cell)

@@ -25,7 +25,6 @@ CODE = (
     'tools/_common.py',
     'tools/_group.py',
     'tools/_work_dir.py',
-    'tools/study/channels_last.py',
 )
 PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmsegmentation')
 

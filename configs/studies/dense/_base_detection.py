@@ -43,7 +43,4 @@ param_scheduler = [
     ),
 ]
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1))
-custom_hooks = [dict(type='ChannelsLastHook')]
-custom_imports = dict(
-    imports=['study.channels_last'], allow_failed_imports=True
-)
+custom_hooks = [dict(type='mmmgd.ChannelsLastHook')]

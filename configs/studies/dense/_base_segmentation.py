@@ -40,7 +40,4 @@ param_scheduler = [
     ),
 ]
 default_hooks = dict(checkpoint=dict(interval=250, max_keep_ckpts=1))
-custom_hooks = [dict(type='ChannelsLastHook')]
-custom_imports = dict(
-    imports=['study.channels_last'], allow_failed_imports=True
-)
+custom_hooks = [dict(type='mmmgd.ChannelsLastHook')]

@@ -1,4 +1,4 @@
-# The teacher: the student's network, four times as wide, four epochs.
+# The teacher: the student's network, four times as wide, six epochs.
 _base_ = 'segmentation_alone.py'
 
 width = 32
@@ -12,8 +12,8 @@ model = dict(
     auxiliary_head=dict(in_channels=4 * width, channels=2 * width),
 )
 
-max_iters = 2000
-train_cfg = dict(max_iters=max_iters, val_interval=500)
+max_iters = 3000
+train_cfg = dict(max_iters=max_iters, val_interval=1000)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(

@@ -1,5 +1,6 @@
 """Hooks that the registry ``mmmgd`` knows."""
 
+from .channels_last_hook import ChannelsLastHook
 from .data_hook import DataHook
 from .distill_hook import DistillHook
 from .feature_vis_hook import FeatureVisHook
@@ -14,6 +15,7 @@ from .schedule_hook import ScheduleHook
 from .work_dir_hook import WorkDirHook
 
 __all__ = [
+    'ChannelsLastHook',
     'DataHook',
     'DistillHook',
     'FeatureVisHook',

@@ -79,6 +79,8 @@ def test_each_task_has_a_teacher_and_tasks_share_what_has_one_file(tmp_path):
         ('large/teacher/seed-5', 'large.pth'),
     ]
     assert teachers[0][0].config == 'small/teacher.py'
+    # What is changed for the students of a task is not for their teacher.
+    assert (first[0][0].overrides, teachers[0][0].overrides) == ({}, {})
     assert study.metric_of(first[0][0]).name == 'accuracy'
     assert study.metric_of(teachers[0][0]).name == 'accuracy/top1'
 
