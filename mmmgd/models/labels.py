@@ -41,22 +41,33 @@ def check_labels(
     Raises:
         ValueError: If one is no class of the model.
     """
-    for sample in samples or []:
-        for kind, classes in legal.items():
-            labels = getattr(sample, kind, None)
-            if kind == 'gt_instances':
-                labels = getattr(labels, 'labels', None)
-            if not isinstance(labels, Tensor):
-                continue
-            found = labels[(labels < 0) | (labels >= classes)].unique()
-            if len(found):
+    for kind, classes in legal.items():
+        labels = [_labels(sample, kind) for sample in samples or []]
+        tensors = [x.flatten() for x in labels if isinstance(x, Tensor)]
+        # All at once, as one by one takes a millisecond for 25 images.
+        if not tensors or not _outside(torch.cat(tensors), classes).numel():
+            continue
+        for sample, x in zip(samples or [], labels, strict=True):
+            if isinstance(x, Tensor) and _outside(x, classes).numel():
                 raise ValueError(
                     f'Expected classes 0 to {classes - 1} in '
                     f'{sample.get("img_path", "an image")}, but got '
-                    f'{found.tolist()[:10]}. Set num_classes of the head to '
-                    'the classes of the data set, or correct its labels.'
+                    f'{_outside(x, classes).unique().tolist()[:10]}. Set '
+                    'num_classes of the head to the classes of the data set, '
+                    'or correct its labels.'
                 )
     check_label_maps(samples, model)
+
+
+def _labels(sample: Any, kind: str) -> Any:
+    labels = getattr(sample, kind, None)
+    if kind == 'gt_instances':
+        labels = getattr(labels, 'labels', None)
+    return labels
+
+
+def _outside(labels: Tensor, classes: int) -> Tensor:
+    return labels[(labels < 0) | (labels >= classes)]
 
 
 def check_label_maps(samples: Sequence[Any] | None, model: nn.Module) -> None:

@@ -172,7 +172,8 @@ class DistillTerm(nn.Module):
         """
         zero = torch.zeros(())
         for parameter in self.parameters():
-            zero = zero + 0 * parameter.flatten()[0]
+            # Not by flatten, which copies a kernel that lies by position.
+            zero = zero + 0 * parameter[(0,) * parameter.dim()]
         return dict.fromkeys(self.log_names, zero)
 
     def resized(self, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
