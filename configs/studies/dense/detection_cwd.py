@@ -1,4 +1,5 @@
-# Channel-wise divergence of the five levels.
+# Channel-wise divergence of the five levels. The coarsest has one position on
+# scenes of 128x128, where the divergence is zero.
 _base_ = 'detection_mgd.py'
 
 model = dict(
