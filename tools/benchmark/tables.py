@@ -134,6 +134,22 @@ def dtype(data: Mapping[str, Any]) -> str:
     return markdown(head, [list(row) for row in data['dtype']])
 
 
+def whole(data: Mapping[str, Any]) -> str:
+    """Put whole trainings beside that of the stock tool."""
+    first = data['whole'][0]
+    rows = [
+        [
+            row['way'],
+            f'{row["start"]:.2f}',
+            f'{row["steps"]:.2f}',
+            f'{row["steps"] / first["steps"] - 1:+.1%}',
+        ]
+        for row in data['whole']
+    ]
+    head = ['', 'start (s)', 'steps after it (s)', 'to the stock tool']
+    return markdown(head, rows)
+
+
 def variance(data: Mapping[str, Any]) -> str:
     """Put the scatter of a gradient beside that of full steps."""
     return markdown(
@@ -161,6 +177,7 @@ TABLES = {
     'memory': memory,
     'dtype': dtype,
     'variance': variance,
+    'whole': whole,
 }
 
 if __name__ == '__main__':
