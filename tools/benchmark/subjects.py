@@ -3,13 +3,13 @@
 import argparse
 import copy
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import nn
 
+from mmmgd.engine.hooks.channels_last_hook import channels_last
 from mmmgd.models import MGDDistill
 
 from .meter import optimizer_of
@@ -26,7 +26,7 @@ def build(
     options = dict(dtype=args.teacher_dtype, compile=args.compile)
     ours = build_ours(cfg, **options).to(args.device)
     if args.channels_last:
-        _channels_last(ours)
+        channels_last(ours)
     batch = make_batch(
         cfg.default_scope, args.images, tuple(args.size), args.device
     )
@@ -34,7 +34,7 @@ def build(
     if args.against and only in (None, 'mmrazor'):
         models['mmrazor'] = build_mmrazor(cfg, ours).to(args.device)
         if args.channels_last == 'all':
-            _channels_last(models['mmrazor'])
+            channels_last(models['mmrazor'])
     if only:
         models = {only: models[only]}
     optimizers = {name: optimizer_of(model) for name, model in models.items()}
@@ -90,10 +90,6 @@ def _connectors(
             feature.grad = None
 
     return run
-
-
-def _channels_last(model: Any) -> None:
-    model.to(memory_format=torch.channels_last)
 
 
 def _autocast(args: argparse.Namespace) -> torch.autocast:

@@ -12,7 +12,8 @@ def mean_curve(row: Row) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         Steps with shape (n,), values with shape (seeds, n): of the steps that
-        all seeds have. Step 0 was no step: old lines had it for want of one.
+        all seeds have. Those at step 0 are left out: older lines hold
+        validations without their step.
     """
     curves = [
         {
