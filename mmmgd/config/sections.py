@@ -30,7 +30,7 @@ REGISTRIES = {
     'val_evaluator test_evaluator': 'METRICS EVALUATOR',
     'optim_wrapper': 'OPTIMIZERS OPTIM_WRAPPERS OPTIM_WRAPPER_CONSTRUCTORS',
     'param_scheduler': 'PARAM_SCHEDULERS',
-    'default_hooks custom_hooks': 'HOOKS',
+    'default_hooks custom_hooks': 'HOOKS TRANSFORMS',  # which some switch
     'train_cfg val_cfg test_cfg': 'LOOPS',
     'visualizer': 'VISUALIZERS VISBACKENDS',
     'log_processor': 'LOG_PROCESSORS',

@@ -20,6 +20,25 @@ from mmmgd.config.kinds import check_kinds
         (dict(randomness=dict(seed='3')), 'randomness.seed'),
         (dict(val_evaluator={}), 'val_evaluator'),
         (dict(custom_hooks=[dict(type=3)]), 'custom_hooks.0.type'),
+        (
+            dict(
+                default_scope='mmdet',
+                custom_hooks=[
+                    dict(
+                        type='PipelineSwitchHook',
+                        switch_epoch=2,
+                        switch_pipeline=[
+                            dict(
+                                type='RandomCrop',
+                                crop_size=(8, 8),
+                                allow_negative_crop='True',
+                            )
+                        ],
+                    )
+                ],
+            ),
+            'custom_hooks.0.switch_pipeline.0.allow_negative_crop',
+        ),
         (dict(env_cfg=dict(mp_cfg=None)), 'env_cfg.mp_cfg'),
         (
             dict(
