@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from mmengine.dist import is_distributed
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
@@ -167,10 +168,13 @@ class DistillTerm(nn.Module):
     def _zeros(self) -> dict[str, Tensor]:
         """Return zeros in place of losses that no longer count.
 
-        They depend on the connectors, whose parameters DDP expects to take
-        part in each step.
+        They depend on the connectors where those still learn (`every`), and
+        wherever DDP expects all parameters to take part in each step.
         """
         zero = torch.zeros(())
+        if self.mean_factor == 0 and not is_distributed():
+            # Gradients of 0 cost memory traffic and a step of the optimizer.
+            return dict.fromkeys(self.log_names, zero)
         for parameter in self.parameters():
             # Not by flatten, which copies a kernel that lies by position.
             zero = zero + 0 * parameter[(0,) * parameter.dim()]

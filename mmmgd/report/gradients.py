@@ -46,6 +46,8 @@ def compare_gradients(
 
 
 def _gradients(loss: Tensor, parameters: list) -> list[Tensor | None]:
+    if not loss.requires_grad:  # one that has ended
+        return [None] * len(parameters)
     return list(
         torch.autograd.grad(
             loss, parameters, retain_graph=True, allow_unused=True

@@ -68,7 +68,8 @@ def test_a_wanted_size_is_the_only_one():
 
 
 def test_square_images_are_confirmed_by_others():
-    assert confirming_sizes((224, 224)) == [(224, 448)]
+    assert confirming_sizes((128, 128)) == [(128, 256)]
+    assert confirming_sizes((224, 224)) == [(112, 224), (224, 448)]
     assert confirming_sizes((512, 512)) == [(256, 512), (512, 1024)]
     assert confirming_sizes((512, 1024)) == []
 

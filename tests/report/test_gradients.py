@@ -46,3 +46,10 @@ def test_losses_without_a_common_parameter():
     model = _Fork()
     (found,) = compare_gradients(model.own * 2, [model.shared.sum()], model)
     assert found == (0.0, 0.0, 0)
+
+
+def test_a_loss_that_has_ended():
+    model = _Fork()
+    task = model.shared.sum()
+    found = compare_gradients(task, [torch.zeros(()), task * 2], model)
+    assert found == [(0.0, 0.0, 0), (2.0, pytest.approx(1.0), 1)]

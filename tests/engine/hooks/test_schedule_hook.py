@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 
 from mmmgd.models.schedule import Schedule
 
@@ -51,6 +52,35 @@ def test_a_loss_ends_and_its_teacher_is_freed(run, runner_cfg, distiller_cfg):
     assert not hasattr(runner.model.teacher, 'module')
     stream = runner.model.terms['loss_mgd'].connectors[0].mask_stream
     assert stream.draws == 24
+
+
+def test_connectors_rest_after_the_end_and_glide_between(
+    run, runner_cfg, distiller_cfg
+):
+    """Momentum moves them in each step until their loss has ended."""
+    for schedule, moves in ((dict(until=1), 12), (dict(every=4), 24)):
+        cfg = distiller_cfg()
+        cfg['distill']['loss_mgd'].update(schedule)
+        cfg = runner_cfg(cfg, epochs=2)
+        cfg.optim_wrapper.optimizer.update(momentum=0.9, weight_decay=0.1)
+        cfg.custom_hooks = [dict(type=_Follow)]
+        runner = run(cfg)
+        (hook,) = (h for h in runner.hooks if isinstance(h, _Follow))
+        steps = torch.stack(hook.seen).diff(dim=0).abs().amax(1)
+        assert (steps > 0).sum() == moves
+
+
+class _Follow(Hook):
+    """Keeps the generator's first bias after each step."""
+
+    def before_train(self, runner):
+        self.connector = runner.model.terms['loss_mgd'].connectors[0]
+        self.seen = []
+        self.after_train_iter(runner, 0)
+
+    def after_train_iter(self, runner, batch_idx, *args, **kwargs):
+        bias = self.connector.generation[0].bias
+        self.seen.append(bias.detach().clone())
 
 
 def test_the_weight_falls_along_a_line(run, runner_cfg, distiller_cfg):
