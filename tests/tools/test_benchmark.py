@@ -50,13 +50,14 @@ def test_it_measures_and_writes(config, tmp_path, capsys):
     step.main(
         [config, '--against', 'mmrazor', '--size', '32', '32']
         + ['--rounds', '2', '--out', str(out), '--subjects', 'step']
-        + ['mmrazor', 'student', '--device', 'cpu']
+        + ['mmrazor', 'student', 'rest', '--device', 'cpu']
     )
     result = json.loads(out.read_text())
     assert {len(runs) for runs in result['runs'].values()} == {2}
     assert all(s > 0 for s in result['seconds'].values())
     operations = result['operations']
     assert operations['step'] > 2 * operations['student'] > 0
+    assert operations['rest'] == operations['student']
     files = result['checkpoint']
     # MMRazor's file holds the teacher as well
     assert files['student'] < files['step'] < files['mmrazor']

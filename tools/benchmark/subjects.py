@@ -16,7 +16,7 @@ from .meter import optimizer_of
 from .models import build_mmrazor, build_ours, make_batch
 
 Run = Callable[[], None]
-SUBJECTS = ('step', 'student', 'mmrazor', 'teacher', 'connectors')
+SUBJECTS = ('step', 'student', 'mmrazor', 'teacher', 'connectors', 'rest')
 
 
 def build(
@@ -45,6 +45,7 @@ def build(
     if not only:
         subjects['teacher'] = lambda: _drop(ours.teacher.extract(batch[0]))
         subjects['connectors'] = _connectors(ours, batch, args)
+        subjects['rest'] = _resting(ours, subjects['step'])
     return subjects, models, optimizers
 
 
@@ -88,6 +89,20 @@ def _connectors(
         model.zero_grad()
         for feature in student.values():
             feature.grad = None
+
+    return run
+
+
+def _resting(model: MGDDistill, step: Run) -> Run:
+    """Return a step in which all losses rest, as with `every`."""
+
+    def run() -> None:
+        terms = model.terms.values()
+        for term in terms:
+            term.factor = 0.0
+        step()
+        for term in terms:
+            term.factor = 1.0
 
     return run
 

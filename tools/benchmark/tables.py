@@ -92,11 +92,14 @@ def steps(data: Mapping[str, Any]) -> str:
 
 
 def every(data: Mapping[str, Any]) -> str:
-    """Average a step of ours and one of the student alone: `every=2`."""
+    """Average a step that distils and one that does not: `every=2`.
+
+    Where the latter was not timed, it is taken for the student's alone.
+    """
     rows = []
     for row in data['steps']:
         if 'student' in row and row['machine'] == 'Zen 4':
-            mean = (row['step'] + row['student']) / 2
+            mean = (row['step'] + row.get('rest', row['student'])) / 2
             ratio = row['mmrazor'] / mean
             rows.append(
                 [row['pair'], row['option'], f'{mean:.2f}', f'{ratio:.2f}']
