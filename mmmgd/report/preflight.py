@@ -16,6 +16,7 @@ from mmmgd.points.pairs import Pair
 from mmmgd.teacher.normalization import normalization_of
 from mmmgd.teacher.teacher import Teacher
 
+from .advice import teacher_advice
 from .effective_batch import batch_text
 from .flops import (
     connector_flops,
@@ -51,6 +52,8 @@ def preflight(model: MGDDistill, cfg: Config, processes: int = 1) -> Report:
     )
     for name, teacher in _present(model).items():
         _teacher(report, name, teacher)
+        if advice := teacher_advice(teacher, cfg):
+            report.add('', advice)
     report.add('inherited', inherited_text(model))
     for row in _pairs(model):
         report.add(row.name, row.text())

@@ -116,6 +116,11 @@ class Teacher:
         self.student: int | None = None  # the identity of the owner's
         self._looked_at = False
 
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """The type in which it multiplies; None: as the student."""
+        return self._precision.dtype
+
     def listen(self, student: nn.Module) -> None:
         """Adapt the inputs to a student's batches from now on."""
         self.student = id(student)

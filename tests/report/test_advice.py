@@ -1,0 +1,39 @@
+"""A teacher in bfloat16 is recommended where it is fast and not yet so."""
+
+import pytest
+import torch
+
+from mmmgd.report import advice
+from mmmgd.report.preflight import preflight
+
+PLAIN = dict(optim_wrapper=dict(type='OptimWrapper'))
+
+
+@pytest.fixture(params=[True, False])
+def fast(request, monkeypatch):
+    """A CPU with and without instructions for bfloat16."""
+    monkeypatch.setattr(advice, 'has_bfloat16', lambda: request.param)
+    return request.param
+
+
+def test_it_is_recommended_where_it_is_fast(build, distiller_cfg, fast):
+    teacher = build(distiller_cfg()).teacher
+    text = advice.teacher_advice(teacher, PLAIN)
+    assert text.startswith("dtype='bfloat16' would") if fast else text == ''
+    for wrapper in ('AmpOptimWrapper', 'mmmgd.CPUAmpOptimWrapper'):
+        amp = dict(optim_wrapper=dict(type=wrapper))
+        assert advice.teacher_advice(teacher, amp) == ''
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
+def test_what_is_written_is_left_alone(build, distiller_cfg, fast, dtype):
+    cfg = distiller_cfg()
+    cfg['teacher']['dtype'] = dtype
+    model = build(cfg)
+    assert model.teacher.dtype == getattr(torch, dtype)
+    assert advice.teacher_advice(model.teacher, PLAIN) == ''
+
+
+def test_it_stands_below_the_teacher(build, distiller_cfg, fast):
+    lines = preflight(build(distiller_cfg()), PLAIN).lines
+    assert ("dtype='bfloat16' would" in '\n'.join(lines[:5])) == fast
