@@ -67,12 +67,18 @@ def data(paths: tuple[str, ...]) -> str:
 
 
 def settings(cell: Cell) -> tuple[Config, str]:
-    """Return the whole config of a cell, and its digest without the seed."""
+    """Return the whole config of a cell, and its digest without the seed.
+
+    A teacher's config is named by its whole path. Where the project or the
+    working folder lies is no setting: another machine goes on with the lines.
+    """
     cfg = read_config(cell.config, dict(cell.overrides))
     content = cfg.to_dict()
     content.pop('randomness', None)
     content.pop('work_dir', None)
     text = json.dumps(content, sort_keys=True, default=repr)
+    for place in (Path.cwd(), ROOT):
+        text = text.replace(f'{place}/', '')
     return cfg, hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

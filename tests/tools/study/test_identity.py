@@ -45,6 +45,21 @@ def test_settings_are_those_of_the_whole_config_without_the_seed():
     assert _settings() != _settings(**{'train_dataloader.batch_size': 5})
 
 
+def test_settings_do_not_depend_on_the_place(tmp_path, monkeypatch):
+    """The teacher's config, found beside the student's, has a whole path."""
+    folder = Path('configs/studies/paper_setting')
+    found = {_settings()}
+    for name in ('a', 'b'):
+        place = tmp_path / name
+        shutil.copytree(ROOT / 'configs', place / 'configs')
+        monkeypatch.chdir(place)
+        config = str(folder / 'mgd-channel.py')
+        cfg, digest = identity.settings(Cell('t', 'm', 0, config, {}))
+        assert cfg.model.teacher.config == str(place / folder / 'teacher.py')
+        found.add(digest)
+    assert len(found) == 1
+
+
 def test_weights_are_those_of_the_teacher_and_of_the_start(tmp_path):
     first, second = tmp_path / 'a.pth', tmp_path / 'b.pth'
     first.write_text('a')
