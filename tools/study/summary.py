@@ -111,7 +111,7 @@ def _verdict(row: Row, baseline: str) -> str:
     difference = row.differences.get(baseline)
     p = row.corrected.get(baseline)
     if difference is None:
-        return 'not measured yet.'
+        return '**not measured yet**.'
     if p is None:
         word = f'open, {difference.count} of at least {MIN_SEEDS} seeds'
     elif p >= SIGNIFICANT:

@@ -84,6 +84,16 @@ def test_every_cell_of_the_tables_is_there(study):
             assert re.search(inner, text), row
 
 
+def test_a_claim_without_its_baseline_is_said_to_be_open(study):
+    """As after a study of which only some methods have run."""
+    found = lines.read(study.lines)
+    study.lines.unlink()
+    for one in found:
+        if one['method'] == 'mgd':
+            lines.append(study.lines, one)
+    assert page(study, {}).count('<strong>not measured yet</strong>') == 2
+
+
 def test_nothing_is_loaded_from_elsewhere(study):
     text = page(study, {})
     reader = _read(text)
