@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
+from mmmgd.checkpoints.digest import sha256
 from mmmgd.checkpoints.reading import CheckpointError, local_path
-from mmmgd.report.preflight import sha256
 
 # The file of a teacher, by its content: it may lie elsewhere.
 FILE = "SHA-256 of the teacher's file"

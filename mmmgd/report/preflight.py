@@ -1,6 +1,5 @@
 """The report before step 1: what is trained, and warnings."""
 
-import hashlib
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from torch import nn
 
+from mmmgd.checkpoints.digest import sha256
 from mmmgd.checkpoints.reading import local_path
 from mmmgd.models.distill import MGDDistill
 from mmmgd.points.dry_pass import DryPass
@@ -66,15 +66,6 @@ def preflight(model: MGDDistill, cfg: Config, processes: int = 1) -> Report:
     text = ', '.join(f'{k}={v}' for k, v in clip.items()) if clip else 'off'
     report.add('clip_grad', text)
     return report
-
-
-def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def inherited_text(model: MGDDistill) -> str:

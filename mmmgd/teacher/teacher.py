@@ -89,8 +89,7 @@ class Teacher:
         if checkpoint is True:
             raise ValueError(
                 "Expected the teacher's `checkpoint` to be a path, a URL, "
-                'None (published weights) or False (random weights), but got '
-                'True.'
+                'None (published ones) or False (random ones), but got True.'
             )
         if checkpoint is None:
             checkpoint = published_weights(config)
