@@ -3,6 +3,7 @@
 import argparse
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -95,9 +96,9 @@ def _connectors(
 
 def _resting(model: MGDDistill, step: Run) -> Run:
     """Return a step in which all losses rest, as with `every`."""
+    terms: Any = model.terms.values()
 
     def run() -> None:
-        terms = model.terms.values()
         for term in terms:
             term.factor = 0.0
         step()

@@ -77,8 +77,8 @@ def settings(cell: Cell) -> tuple[Config, str]:
     content.pop('randomness', None)
     content.pop('work_dir', None)
     text = json.dumps(content, sort_keys=True, default=repr)
-    for place in (Path.cwd(), ROOT):
-        text = text.replace(f'{place}/', '')
+    for place in (ROOT, Path.cwd()):  # the one may lie in the other
+        text = text.replace(f'"{place}/', '"')
     return cfg, hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

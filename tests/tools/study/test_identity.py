@@ -57,6 +57,9 @@ def test_settings_do_not_depend_on_the_place(tmp_path, monkeypatch):
         cfg, digest = identity.settings(Cell('t', 'm', 0, config, {}))
         assert cfg.model.teacher.config == str(place / folder / 'teacher.py')
         found.add(digest)
+    for place in (ROOT.parent, ROOT / 'tools'):
+        monkeypatch.chdir(place)
+        found.add(_settings())
     assert len(found) == 1
 
 
