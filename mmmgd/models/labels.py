@@ -43,7 +43,11 @@ def check_labels(
     """
     for kind, classes in legal.items():
         labels = [_labels(sample, kind) for sample in samples or []]
-        tensors = [x.flatten() for x in labels if isinstance(x, Tensor)]
+        tensors = [
+            x if x.ndim == 1 else x.flatten()
+            for x in labels
+            if isinstance(x, Tensor)
+        ]
         # All at once, as one by one takes a millisecond for 25 images.
         if not tensors or not _outside(torch.cat(tensors), classes).numel():
             continue

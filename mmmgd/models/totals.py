@@ -10,7 +10,8 @@ from torch import Tensor
 def mean_of(loss: Any) -> Tensor:
     """Return what MMEngine adds up: a mean, or a sum of means."""
     if isinstance(loss, Tensor):
-        return loss.float().mean()
+        # The mean of one number is an operation, too.
+        return loss.float().mean() if loss.ndim else loss.float()
     return torch.stack([mean_of(part) for part in loss]).sum()
 
 

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import nn
 
-from mmmgd.engine.hooks.channels_last_hook import channels_last
+from mmmgd.engine.memory_format import channels_last
 from mmmgd.models import MGDDistill
 
 from .meter import optimizer_of

@@ -68,6 +68,7 @@ class MonitorHook(Hook):
         model = model_of(runner)
         self.watch, self.clock = LossWatch(model), StepClock(model)
         self.points = points_of(model)
+        self.loggers = [h for h in runner.hooks if isinstance(h, LoggerHook)]
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
@@ -75,7 +76,9 @@ class MonitorHook(Hook):
         """Measure time or gradients, if this is a step to do so."""
         every = self.cosine_interval
         self.watch.keep = bool(every) and runner.iter % every == 0
-        self.timed = runner.rank == 0 and logs_now(runner, batch_idx)
+        self.timed = runner.rank == 0 and any(
+            logs_now(runner, hook, batch_idx) for hook in self.loggers
+        )
         if self.timed:
             self.clock.start()
         if self.watch.keep:
@@ -141,19 +144,12 @@ class MonitorHook(Hook):
         handle = model.register_forward_hook(compare)
 
 
-def logs_now(runner: Runner, batch_idx: int) -> bool:
-    """Whether LoggerHook writes a line after this step."""
-    return any(
-        hook.every_n_inner_iters(batch_idx, hook.interval)
-        or (
-            hook.end_of_epoch(runner.train_dataloader, batch_idx)
-            and (
-                not hook.ignore_last
-                or len(runner.train_dataloader) <= hook.interval
-            )
-        )
-        for hook in runner.hooks
-        if isinstance(hook, LoggerHook)
+def logs_now(runner: Runner, hook: LoggerHook, batch_idx: int) -> bool:
+    """Whether a LoggerHook writes a line after this step."""
+    loader = runner.train_dataloader
+    return hook.every_n_inner_iters(batch_idx, hook.interval) or (
+        hook.end_of_epoch(loader, batch_idx)
+        and (not hook.ignore_last or len(loader) <= hook.interval)
     )
 
 

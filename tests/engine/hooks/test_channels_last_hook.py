@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
-from mmmgd.engine.hooks.channels_last_hook import channels_last
+from mmmgd.engine.memory_format import channels_last
 
 LAST = torch.channels_last
 
