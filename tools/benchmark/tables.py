@@ -144,12 +144,12 @@ def whole(data: Mapping[str, Any]) -> str:
         [
             row['way'],
             f'{row["start"]:.2f}',
-            f'{row["steps"]:.2f}',
-            f'{row["steps"] / first["steps"] - 1:+.1%}',
+            f'{row["step"]:.2f}' if row['step'] else '',
+            f'{row["step"] / first["step"] - 1:+.1%}' if row['step'] else '',
         ]
         for row in data['whole']
     ]
-    head = ['', 'start (s)', 'steps after it (s)', 'to the stock tool']
+    head = ['', 'start (s)', 'a step (ms)', 'to the stock tool']
     return markdown(head, rows)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mmmgd.report import html
 
 from .compare import MIN_SEEDS
-from .grid import Study
+from .grid import Cell, Study
 from .lines import Line, read, results
 from .reading import read_study
 from .table import Row, Table, comparisons, tables
@@ -39,17 +39,27 @@ def state(
 ) -> str:
     """Say which cells are there, which are not, and which failed."""
     wanted = study.cells({})
-    there = {(x['task'], x['method'], x['seed']) for x in lines}
-    missing = [c for c in wanted if (c.task, c.method, c.seed) not in there]
+    there = [
+        (x['task'], x['method'], x.get('point') or {}, x['seed'])
+        for x in lines
+    ]
+    missing = [
+        c for c in wanted if (c.task, c.method, c.point, c.seed) not in there
+    ]
     rows = [f'{len(wanted) - len(missing)} of {len(wanted)} cells have run.']
     if missing:
         seeds = sorted({c.seed for c in missing})
         rows.append(
             f'Not yet: seeds {", ".join(map(str, seeds))} '
-            f'of {", ".join(sorted({c.method for c in missing}))}.'
+            f'of {", ".join(sorted({_series(c) for c in missing}))}.'
         )
     rows += [f'\n- **failed**: {k}: {v}' for k, v in failures.items()]
     return ' '.join(rows)
+
+
+def _series(cell: Cell) -> str:
+    values = (f' with {k}={v}' for k, v in cell.point.items())
+    return cell.method + ''.join(values)
 
 
 def section(study: Study, table: Table, others: Sequence[Table]) -> str:

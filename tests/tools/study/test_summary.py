@@ -131,6 +131,17 @@ def test_of_one_cell_only_one_line_counts(study):
     assert list(table.of('mgd')[0].values.values()) == VALUES['mgd']
 
 
+def test_a_cell_of_one_value_is_none_of_another(tmp_path):
+    swept = STUDY.replace('c.py', 'c.py, sweep: {a.ratio: [1, 16]}')
+    (tmp_path / 'study.yaml').write_text(swept)
+    study = read_study(tmp_path / 'study.yaml')
+    for entry in all_lines():
+        point = {'ratio': 1} if entry['method'] == 'mgd' else {}
+        lines.append(study.lines, {**entry, 'point': point})
+    assert '18 of 24 cells have run' in summarize(study, {})
+    assert 'of mgd with ratio=16.' in summarize(study, {})
+
+
 def test_the_summary_says_what_it_rests_on(study):
     for entry in all_lines()[:-1]:
         lines.append(study.lines, entry)
