@@ -12,7 +12,13 @@ from mmmgd.points.pairs import Pair
 from mmmgd.points.propose import propose_pairs, readable
 
 from .data_facts import same_classes
-from .recipes import LOGITS, RECIPES, connector_of
+from .recipes import (
+    IMITATES,
+    IMITATION_BEARS,
+    LOGITS,
+    RECIPES,
+    connector_of,
+)
 from .sides import Side, inheritable, loss_weight
 
 Shape = tuple[int, ...]
@@ -78,7 +84,9 @@ def propose(
         term['resize'] = 'teacher'
         result.why['resize'] = "the teacher's maps take the student's size"
     if method == 'imitate':
-        result.why['connector'] = 'imitation: it aligns widths, nothing more'
+        result.why['connector'] = IMITATES
+        if task == 'classification':
+            result.why['loss_weight'] += f'\n{IMITATION_BEARS}'
     if recipe.inherit:
         result.inherit, result.why['inherit'] = inheritable(student, teacher)
     if method == 'mgd+logits':

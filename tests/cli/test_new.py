@@ -122,6 +122,7 @@ def test_methods_and_points_of_ones_own(new, plain, teacher):
     term = cfg.model.distill.loss_mgd
     assert term.points == ['backbone.layer2', 'backbone.layer3']
     assert term.connector == dict(type='mmmgd.AlignConnector')
+    assert 'imitation bears more than MGD' in Path(cfg.filename).read_text()
     points = ('--points', 'backbone.layer3=backbone.layer33')
     _, err = new(student, 'wide.pth', '--force', *points, status=1)
     assert "Close names: 'backbone.layer3'" in err
