@@ -4,6 +4,7 @@ The two run in two threads of one process, of which one computes at a time, so
 that what disturbs the machine disturbs both.
 """
 
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -19,7 +20,7 @@ PATIENCE = 300  # seconds to wait for the other's step
 FOREVER = 10**6  # epochs
 
 
-class Enough(Exception):
+class EnoughError(Exception):
     """All steps are measured."""
 
 
@@ -55,7 +56,7 @@ class TurnHook(Hook):
             self.seconds.append(time.thread_time() - start)
             self.other.release()
             if len(self.seconds) == self.left:
-                raise Enough
+                raise EnoughError
 
         loop.run_iter = run_iter
 
@@ -96,7 +97,5 @@ def take_turns(
 
 def _train(runner: Runner) -> None:
     torch.set_num_threads(1)  # of this thread
-    try:
+    with contextlib.suppress(EnoughError):
         runner.train()
-    except Enough:
-        pass
