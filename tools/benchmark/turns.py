@@ -72,7 +72,6 @@ def take_turns(
         folder: For what both write.
         steps: How many to measure of each, after the first ones.
     """
-    torch.set_num_threads(1)
     turns = threading.Semaphore(1), threading.Semaphore(0)
     hooks = [TurnHook(*turns, steps), TurnHook(*turns[::-1], steps)]
     runners = []
@@ -96,6 +95,6 @@ def take_turns(
 
 
 def _train(runner: Runner) -> None:
-    torch.set_num_threads(1)  # of this thread
+    torch.set_num_threads(1)
     with contextlib.suppress(EnoughError):
         runner.train()
