@@ -57,9 +57,9 @@ def guard_mmcv() -> None:
 
     RoIAlign and modulated deformable convolution take the memory as it lies,
     without a look at the strides: with the channels last they return other
-    numbers, and say nothing (mmcv 2.1 and 2.3). Plain deformable convolution
-    refuses it. This holds for the process, and copies only maps that lie in
-    another order.
+    numbers, and say nothing (OneDL's mmcv 2.3.6, on a CPU). Plain deformable
+    convolution refuses it. This holds for the process, and copies only maps
+    that lie in another order.
     """
     # An operator that a model uses was imported when the model was built.
     for name, module in [*sys.modules.items()]:

@@ -3,11 +3,14 @@
 The hook's own tests are in hooks/test_channels_last_hook.py.
 """
 
+import sys
+from types import ModuleType
+
 import pytest
 import torch
 from mmcv import ops
 
-from mmmgd.engine.memory_format import guard_mmcv
+from mmmgd.engine.memory_format import channels_last
 
 X = torch.randn(2, 8, 12, 12, generator=torch.Generator().manual_seed(0))
 ROIS = torch.tensor([[0.0, 1, 1, 10, 11], [1.0, 3, 2, 11, 9]])
@@ -48,10 +51,48 @@ def _result(operator, maps, order):
 
 @pytest.mark.parametrize('name', CASES)
 def test_operators_read_the_right_numbers(name):
-    guard_mmcv()
-    guard_mmcv()  # as before each validation
+    channels_last(torch.nn.Conv2d(8, 8, 3))  # as any model does
     usual = _result(*CASES[name], torch.contiguous_format)
     last = _result(*CASES[name], torch.channels_last)
     for a, b in zip(usual, last, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
         assert a.abs().max() > 0
+
+
+def test_a_second_model_does_not_wrap_them_again():
+    """Nor does the same one, before each validation."""
+    kind = ops.roi_align.__self__  # the class whose `apply` it is
+    found = []
+    for _ in range(2):
+        channels_last(torch.nn.Conv2d(8, 8, 3))
+        found.append((kind.forward, kind.backward))
+    assert found[0] == found[1]
+    assert found[0][0].__wrapped__.__module__ == kind.__module__
+
+
+SEEN = []
+
+
+class Recorder(torch.autograd.Function):
+    """Stands for an operator that reads its gradient as it lies, too."""
+
+    @staticmethod
+    def forward(ctx, x):
+        SEEN.append(x.is_contiguous())
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        SEEN.append(grad.is_contiguous())
+        return grad * 2
+
+
+def test_forward_and_backward_get_the_usual_order(monkeypatch):
+    module = ModuleType('mmcv.ops.recorder')
+    module.Recorder = Recorder
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    SEEN.clear()
+    channels_last(torch.nn.Conv2d(8, 8, 3))
+    x = X.clone(memory_format=torch.channels_last).requires_grad_()
+    Recorder.apply(x).backward(x.detach())
+    assert SEEN == [True, True]

@@ -1,5 +1,6 @@
 # The student alone: Mask R-CNN on a ResNet-18 of width 8. Its heads have group
-# norm, as in mmdet's configs/gn: they learn from nothing in few steps.
+# norm, as in mmdet's configs/gn: they start from random weights, and train for
+# few steps.
 _base_ = [
     'mmdet::_base_/models/mask-rcnn_r50_fpn.py',
     '_base_detection.py',
